@@ -1,0 +1,72 @@
+#include "crypto/random.hpp"
+
+#include <sodium.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+
+namespace keyfold {
+namespace {
+
+class system_source final : public random_source {
+ public:
+  void fill(std::span<std::uint8_t> out) override { randombytes_buf(out.data(), out.size()); }
+};
+
+class seeded_source final : public random_source {
+ public:
+  explicit seeded_source(std::uint64_t seed) { append_u64(seed_, seed); }
+
+  void fill(std::span<std::uint8_t> out) override {
+    for (std::size_t done = 0; done < out.size();) {
+      if (used_ == block_.size()) refill();
+      const auto n = std::min(out.size() - done, block_.size() - used_);
+      std::copy_n(block_.begin() + static_cast<std::ptrdiff_t>(used_), n,
+                  out.begin() + static_cast<std::ptrdiff_t>(done));
+      used_ += n;
+      done += n;
+    }
+  }
+
+ private:
+  void refill() {
+    bytes input = seed_;
+    append_u64(input, counter_++);
+    crypto_generichash(block_.data(), block_.size(), input.data(), input.size(), nullptr, 0);
+    used_ = 0;
+  }
+  bytes seed_;
+  std::uint64_t counter_ = 0;
+  std::array<std::uint8_t, 64> block_{};
+  std::size_t used_ = 64;
+};
+
+}  // namespace
+
+std::uint64_t random_source::below(std::uint64_t bound) {
+  const std::uint64_t limit = UINT64_MAX - UINT64_MAX % bound;
+  for (;;) {
+    std::array<std::uint8_t, 8> raw{};
+    fill(raw);
+    if (const auto value = read_u64(raw); value < limit) return value % bound;
+  }
+}
+
+random_source& system_random() {
+  static system_source source;
+  return source;
+}
+
+std::unique_ptr<random_source> seeded_random(std::uint64_t seed) {
+  return std::make_unique<seeded_source>(seed);
+}
+
+void initialize_crypto() {
+  if (sodium_init() < 0) {
+    std::fputs("keyfold: the operating system gives no random bytes\n", stderr);
+    std::abort();
+  }
+}
+
+}  // namespace keyfold
