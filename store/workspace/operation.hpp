@@ -1,0 +1,104 @@
+// Operations on a workspace: what an entry's payload holds (FORMATS 3).
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "crypto/codec.hpp"
+#include "store/feed/entry.hpp"
+
+namespace keyfold::workspace {
+
+enum class node_kind : std::uint8_t { file = 1, folder = 2, symlink = 3 };
+
+/// The root folder's id: 16 zero bytes.
+inline constexpr node_id root_node{};
+
+/// One piece of a file: where its plaintext lies in which object.
+struct chunk_ref {
+  object_id object;
+  symmetric_key key;  ///< of the object
+  std::uint64_t offset = 0;
+  std::uint64_t length = 0;
+  hash32 plaintext_hash;
+  bool operator==(const chunk_ref&) const = default;
+};
+
+struct file_content {
+  std::uint64_t size = 0;
+  std::int64_t mtime_ns = 0;
+  bool executable = false;
+  hash32 list_hash;         ///< hash("chunk-list", size ‖ the file's chunk hashes)
+  std::uint8_t level = 0;   ///< 1: `chunks` hold the encoded list of the file's chunks
+  std::vector<chunk_ref> chunks;
+  bool operator==(const file_content&) const = default;
+};
+struct symlink_content {
+  bytes target;  ///< as readlink gave it, at most 4095 bytes
+  std::int64_t mtime_ns = 0;
+  bool operator==(const symlink_content&) const = default;
+};
+using node_content = std::variant<file_content, symlink_content>;
+
+struct create_operation {
+  std::array<std::uint8_t, 16> nonce{};
+  node_kind kind = node_kind::file;
+  node_id parent;
+  std::string name;
+};
+struct move_operation {
+  node_id node;
+  node_id parent;
+  std::string name;
+};
+struct delete_operation {
+  node_id node;
+};
+struct write_operation {
+  node_id node;
+  version_id version;
+  std::vector<version_id> replaces;
+  node_content content;
+};
+struct drop_operation {
+  node_id node;
+  std::vector<version_id> versions;
+};
+struct split_operation {
+  node_id node;
+  version_id version;
+  std::array<std::uint8_t, 16> nonce{};
+  node_id parent;
+  std::string name;
+};
+/// An operation of a later version that may be skipped. (A critical one fails the decoding of the payload
+/// with `errc::unknown_critical_operation`.)
+struct unknown_operation {
+  std::uint64_t kind = 0;
+};
+using operation = std::variant<create_operation, move_operation, delete_operation, write_operation,
+                               drop_operation, split_operation, unknown_operation>;
+
+/// The id of a node created with `nonce` by `device`.
+[[nodiscard]] node_id make_node_id(workspace_id workspace, device_id device,
+                                   const std::array<std::uint8_t, 16>& nonce);
+
+/// `errc::bad_name` unless NFC-free byte rules hold: 1 to 255 bytes of UTF-8, no '/', NUL, ".", "..".
+[[nodiscard]] expected<void> check_name(std::string_view name);
+/// The NFC form of a local name; `errc::bad_name` when it is not UTF-8 or breaks check_name.
+[[nodiscard]] expected<std::string> normalize_name(std::string_view local);
+
+/// A list of operations and the objects that they name. Size of the encoded form is what entries are cut by.
+struct payload {
+  std::vector<operation> operations;
+};
+[[nodiscard]] bytes encode_payload(const payload& p);
+[[nodiscard]] expected<payload> decode_payload(bytes_view data);
+/// The ids of all objects that the payload names directly, ascending, each once. (For level 1 lists the
+/// writer adds what the list names.)
+[[nodiscard]] std::vector<object_id> objects_of(const payload& p);
+/// An upper bound of what `o` adds to an encoded payload, in bytes.
+[[nodiscard]] std::size_t size_of(const operation& o);
+
+}  // namespace keyfold::workspace

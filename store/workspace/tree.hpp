@@ -1,0 +1,81 @@
+// The tree of one workspace: Kleppmann, Mulligan, Gomes, Beresford, "A highly-available move operation for
+// replicated trees" (2022), with files as multi-value registers and deletes as projections (DESIGN 6).
+// State lies in a db::view; every shown name is a pure function of it, the same on all devices.
+#pragma once
+
+#include <set>
+
+#include "store/db/kv.hpp"
+#include "store/feed/causality.hpp"
+#include "store/workspace/operation.hpp"
+
+namespace keyfold::workspace {
+
+/// Which entry an operation stands in: its order (index 0) is the entry's identity.
+using entry_order = feed::operation_order;
+
+/// One current version of a file or symlink.
+struct shown_version {
+  version_id version;
+  node_content content;
+  entry_order written;             ///< the write operation
+  std::int64_t written_ms = 0;     ///< mtime of the branch's first version, in ms: names a conflict copy
+  device_id device;                ///< author of the branch's first version
+};
+
+/// One name in a folder, as every device shows it.
+struct shown_entry {
+  std::string name;        ///< unique in its folder; conflict copies and clashes already renamed
+  node_kind kind = node_kind::file;
+  node_id node;
+  std::vector<node_id> merged;          ///< folders: all nodes behind the name, `node` (the oldest) included
+  std::optional<shown_version> version; ///< files and symlinks with content
+  bool conflict_copy = false;           ///< a branch other than the oldest of a file
+  std::size_t versions = 1;             ///< current versions of the node
+};
+
+/// Writes of what a batch of applied operations changed, for the mirror and for status.
+struct tree_changes {
+  std::set<node_id> folders;  ///< folders whose shown children may differ now
+};
+
+class tree {
+ public:
+  /// `state` is this workspace's own part of the database; `name_key` is a device-local secret that hides
+  /// names in keys. All referenced objects must outlive the tree.
+  tree(db::view& state, workspace_id workspace, symmetric_key name_key, const feed::causality& causes);
+
+  /// Adds the operations of an entry that counts. Any order of arrival gives the same state.
+  /// An operation that breaks a rule is void alone.
+  void apply(const entry_order& entry, std::span<const operation> operations, tree_changes& changes);
+  /// Takes an entry out again: it was quarantined after it had counted.
+  void retract(const entry_order& entry, tree_changes& changes);
+  /// The entry of that order (hash zero) has been signed: its final hash is known. The order of operations does not change.
+  void sign(const entry_order& unsigned_entry, const entry_order& signed_entry);
+
+  /// What folder `parent` (any of the nodes merged into one name) shows, ascending by name. `merged` are
+  /// the nodes that its name stands for.
+  [[nodiscard]] std::vector<shown_entry> list(std::span<const node_id> merged) const;
+  /// The entry at a path of names from the root; nullopt when there is none. The empty path is the root folder.
+  [[nodiscard]] std::optional<shown_entry> find(std::span<const std::string> path) const;
+  /// The shown path of a node, for status and conflict messages; nullopt when it is not shown.
+  [[nodiscard]] std::optional<std::vector<std::string>> path_of(node_id node) const;
+  /// Every version of the node ever written and counted, current or not, in operation order: history.
+  [[nodiscard]] std::vector<shown_version> history(node_id node) const;
+  /// The current version ids of a node: what a new write replaces.
+  [[nodiscard]] std::vector<version_id> current_versions(node_id node) const;
+  /// Number of files shown, and the sum of their sizes (kept, not counted anew).
+  struct totals {
+    std::uint64_t files = 0;
+    std::uint64_t bytes = 0;
+  };
+  [[nodiscard]] totals count() const;
+
+ private:
+  db::view& state_;
+  workspace_id workspace_;
+  symmetric_key name_key_;
+  const feed::causality& causes_;
+};
+
+}  // namespace keyfold::workspace
