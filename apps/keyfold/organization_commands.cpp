@@ -1,0 +1,109 @@
+// org, user, device, version.
+#include <iostream>
+
+#include "apps/common/version.hpp"
+#include "apps/keyfold/command.hpp"
+#include "apps/keyfold/terminal.hpp"
+
+namespace keyfold::apps {
+namespace {
+
+struct creation {
+  std::string name, relay, email, person, device;
+  std::optional<std::string> password_file;
+};
+
+void create(commander& c, const creation& o) {
+  auto relay = o.relay;
+  if (relay == "-") relay = read_line().value_or("");
+  const auto password = read_password(o.password_file, true);
+  if (!password) return c.fail_with(password.error());
+  c.call("org.create",
+         {{"name", o.name},
+          {"relay", relay},
+          {"email", o.email},
+          {"person", o.person},
+          {"device", o.device},
+          {"password", to_string(password->view())}},
+         [&](const json&) {
+           std::cout << "Created " << o.name << "; you are its first Administrator.\n";
+         });
+}
+
+void print_organizations(const json& list) {
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& o : list)
+    rows.push_back({cell(o["organization"]), cell(o["default"]), cell(o["relay"]),
+                    cell(o["locked"]), cell(o["id"])});
+  print_table({"ORGANIZATION", "DEFAULT", "RELAY", "LOCKED", "ID"}, rows);
+}
+
+void print_fields(const json& document) {
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& [key, value] : document.items()) rows.push_back({key, cell(value)});
+  print_table({"FIELD", "VALUE"}, rows);
+}
+
+void print_users(const json& list) {
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& u : list)
+    rows.push_back({cell(u["email"]), cell(u["name"]), cell(u["profile"]), cell(u["revoked"]),
+                    cell(u["devices"]), cell(u["user"])});
+  print_table({"E-MAIL", "NAME", "PROFILE", "REVOKED", "DEVICES", "USER"}, rows);
+}
+
+void print_devices(const json& list) {
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& d : list)
+    rows.push_back({cell(d["label"]), cell(d["this"]), cell(d["purpose"]), cell(d["created"]),
+                    cell(d["device"])});
+  print_table({"LABEL", "THIS", "PURPOSE", "CREATED", "DEVICE"}, rows);
+}
+
+}  // namespace
+
+void add_organization_commands(commander& c) {
+  auto* org = c.app().add_subcommand("org", "Organizations")->require_subcommand(1);
+
+  auto* make = org->add_subcommand(
+      "create", "Create an organization; this device is its first Administrator's");
+  auto o = std::make_shared<creation>();
+  make->add_option("NAME", o->name)->required();
+  make->add_option("--relay", o->relay,
+                   "Address of the relay, or a creation link (-: from standard input)")
+      ->required();
+  make->add_option("--email", o->email)->required();
+  make->add_option("--name", o->person, "Your name")->required();
+  make->add_option("--device", o->device, "A label for this device")->required();
+  make->add_option("--password-file", o->password_file,
+                   "Its first line is the password (-: standard input)");
+  make->callback([&c, o] { create(c, *o); });
+
+  org->add_subcommand("list", "The organizations of this home")->callback([&c] {
+    c.call("org.list", json::object(), print_organizations);
+  });
+  auto* use = org->add_subcommand("use", "Make an organization the default");
+  auto name = std::make_shared<std::string>();
+  use->add_option("NAME", *name)->required();
+  use->callback([&c, name] { c.call("org.use", {{"name", *name}}); });
+  org->add_subcommand("info", "About the organization")->callback([&c] {
+    c.call("org.info", json::object(), print_fields);
+  });
+
+  auto* user = c.app().add_subcommand("user", "People")->require_subcommand(1);
+  user->add_subcommand("list", "The people of the organization")->callback([&c] {
+    c.call("user.list", json::object(), print_users);
+  });
+  auto* device = c.app().add_subcommand("device", "Your devices")->require_subcommand(1);
+  device->add_subcommand("list", "Your devices")->callback([&c] {
+    c.call("device.list", json::object(), print_devices);
+  });
+
+  c.app().add_subcommand("version", "Version and commit of this program")->callback([&c] {
+    c.succeed({{"version", version()}, {"commit", commit()}}, [](const json& v) {
+      std::cout << "keyfold " << cell(v["version"]) << " (" << cell(v["commit"]) << ")\n";
+    });
+  });
+}
+
+}  // namespace keyfold::apps
