@@ -1,0 +1,36 @@
+// The relay's side of the ledger: what it lets stand after the head, and what it gives to whom
+// (PROTOCOL, "Rights at the relay"). It holds all bodies and folds them with the same state as
+// everybody.
+#pragma once
+
+#include <functional>
+
+#include "store/ledger/state.hpp"
+
+namespace keyfold::ledger {
+
+/// Limits of the relay's own, so that nobody can make himself unrevokable: the frontiers of a user
+/// must fit into one certificate. The relay's feed core keeps to max_heads_of_user over all
+/// workspaces.
+inline constexpr std::size_t max_heads_of_user = 2000;
+inline constexpr std::size_t max_writable_workspaces = 1000;
+
+/// The heads of all feeds of a user in a workspace that the relay has accepted.
+using accepted_heads = std::function<std::vector<feed_head>(workspace_id, user_id)>;
+
+/// Whether the relay takes `c` after its head: `errc::stale_head`, the rules' errors,
+/// `errc::body_missing`, `errc::attachment_missing` or `errc::attachment_mismatch`; for a frontier
+/// `errc::bad_frontier` (heads that are not signed by that user for that workspace) and
+/// `errc::frontier_behind` (it does not cover what was accepted); `errc::too_many_workspaces`. For
+/// genesis `s` is empty.
+[[nodiscard]] expected<void> check_append(const state& s, const certificate& c,
+                                          const accepted_heads& accepted);
+
+/// Whether `user` may have the bodies of that scope now; everybody may have the organization's.
+[[nodiscard]] bool may_have_bodies(const state& s, user_id user,
+                                   const std::optional<workspace_id>& scope);
+/// The record at `seq` as `user` may have it: without body and attachments, or with those that are
+/// his. `seq` must be held.
+[[nodiscard]] record strip_for(const state& s, ledger_seq seq, user_id user);
+
+}  // namespace keyfold::ledger
