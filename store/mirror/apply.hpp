@@ -1,0 +1,54 @@
+// Does on disk what disk_plan says, and only where the disk still is as base says; what the user
+// changed meanwhile is left and reported as a folder to scan, so that both are kept.
+//
+//   `.keyfold-tmp-RANDOM`  a file being written, beside its target: never a user's bytes
+//   `.keyfold-swap-ROW`    the new content for base row ROW; after the exchange, the old content
+//   `.keyfold-gone-ROW`    what base row ROW was, about to be removed
+//   `.keyfold-park-ROW`    base row ROW, moved aside (in the root folder)
+//
+// A file is replaced so: write beside it, one syncfs for a batch, look whether the target is as
+// base says, exchange the two names atomically (RENAME_EXCHANGE), look at what came out: if it is
+// not what base says, or somebody has it open for writing, exchange them back. Only then is the old
+// one removed. Windows that remain: a file system without RENAME_EXCHANGE (a plain rename follows
+// the look at once), or without leases (a writer who has the old file open writes into a file
+// without a name). After a crash recover() puts parked things back, removes what it can prove to be
+// ours, and moves the rest to `Recovered/`.
+#pragma once
+
+#include "crypto/random.hpp"
+#include "store/mirror/disk_plan.hpp"
+#include "store/mirror/root.hpp"
+
+namespace keyfold::mirror {
+
+/// Takes a piece of content; a failure ends the reading.
+using content_sink = std::function<expected<void>(bytes_view piece)>;
+/// Streams a file version's bytes in order into the sink; a failure (not here yet, damaged) skips
+/// the file.
+using content_source =
+    std::function<expected<void>(const shown_item& item, const content_sink& sink)>;
+
+struct skipped_action {
+  std::size_t index;  ///< into disk_plan::actions
+  local_path path;
+  error why;  ///< `errc::changed_on_disk`: scan; else what kept it from being done
+};
+
+struct apply_report {
+  std::size_t done = 0;
+  std::vector<skipped_action> skipped;
+  std::set<local_path> rescan;  ///< folders where the disk is not as base says
+};
+
+/// Applies the plan's actions in order and records each in `b`, whose transaction the caller
+/// commits afterwards. Fails as a whole only where the root does (check it first) or the disk is
+/// full
+/// (`errc::disk_full`); what was done until then is recorded and durable.
+[[nodiscard]] expected<apply_report> apply(const root& r, base& b, const disk_plan& plan,
+                                           const content_source& content, random_source& random);
+
+/// Clears up after a crash; before the first scan of a start. Gives the paths that went to
+/// `Recovered/`.
+[[nodiscard]] expected<std::vector<local_path>> recover(const root& r, const base& b);
+
+}  // namespace keyfold::mirror

@@ -1,0 +1,133 @@
+// From disk to tree: what the user did, judged from base and a scan alone (pure).
+//
+// What a change means to the tree (row: base's; "parent": parent_row(plan, change)):
+//
+//   created     the tree shows nothing of that name, or base knew and the tree changed: create and
+//   write.
+//               It shows a folder, and this is one: take it as it is. It shows a file that base
+//               does not know (a joined folder, a crash before base was written): equal bytes are
+//               taken as they are, others are written to that node and replace no version (a
+//               conflict copy).
+//   modified    read it; equal content and attributes: only record(); else write, replacing
+//   row.version.
+//               If the tree has another version by now, both are current: that is the conflict
+//               copy.
+//   attributes  a version of the same content; replaces row.version
+//   moved       move (of a conflict copy: split). Facts in `disk` are new.
+//   deleted     delete (of a conflict copy: drop). A folder's goes for everything in it.
+//   refreshed   nothing: only record(). The folder was made anew, or its name spelled anew.
+//
+// In the order given every folder comes before what is in it, and deletes come last. After each is
+// journalled, record() brings base up.
+//
+// A scan is no snapshot: a file moved while it runs, from a folder not visited yet to one visited
+// before, looks deleted and, at the next scan, created. That loses the thread of its history, never
+// its bytes.
+#pragma once
+
+#include <set>
+
+#include "store/mirror/base.hpp"
+#include "store/mirror/scan.hpp"
+
+namespace keyfold::mirror {
+
+enum class local_kind : std::uint8_t { created, modified, attributes, moved, deleted, refreshed };
+
+struct local_change {
+  local_kind what = local_kind::created;
+  row_id row;                             ///< base's row; 0 for created until record()
+  local_path path;                        ///< where it is now; deleted: where it was
+  std::string name;                       ///< NFC
+  row_id parent;                          ///< the row of its folder now, unless new_parent
+  std::optional<std::size_t> new_parent;  ///< index of the change that creates its folder
+  mirror::facts disk;                     ///< what the scan saw; deleted: what base said
+};
+
+struct local_plan {
+  std::vector<local_change> changes;
+  std::vector<ignored_item> ignored;
+  std::uint64_t deleted_files = 0;
+  std::vector<row_id> restored;  ///< with brake::restore: forget these rows, then plan the disk
+};
+
+/// What to do when a scan finds more than half of base's files gone, and at least 20.
+enum class brake : std::uint8_t {
+  ask,      ///< `errc::mass_delete`
+  accept,   ///< they were meant to go
+  restore,  ///< they are written again
+};
+inline constexpr std::uint64_t brake_from_files = 20;
+
+/// Takes listings (a folder before those in it), then tells the changes. One use. `b` must outlive
+/// it.
+class local_planner {
+ public:
+  explicit local_planner(const base& b) : base_(b) {}
+
+  void add(const listing& seen);
+  void add_ignored(const ignored_item& item) { ignored_.push_back(item); }
+  /// For a scan of some folders: whether this entry must be walked although nobody asked, because
+  /// base does not know it there. True for any folder that is new or moved.
+  [[nodiscard]] bool descend(const local_path& folder, const listed& entry) const;
+  /// Folders that must be listed too before finish() may judge (where something moved from).
+  [[nodiscard]] std::set<local_path> missing() const;
+  [[nodiscard]] expected<local_plan> finish(brake answer = brake::ask);
+
+ private:
+  struct arrival {
+    local_path path;
+    listed entry;
+    row_id parent;  ///< valid when known_parent
+    bool known_parent = false;
+    std::optional<row_id> before;       ///< what base has at that name
+    std::optional<row_id> identity;     ///< the row whose inode it is
+    std::optional<row_id> settled;      ///< the row that it is now
+    std::optional<std::size_t> change;  ///< index into changes
+  };
+
+  std::vector<listed> settle_twins(const listing& seen, std::optional<row_id> folder);
+  void compare(const local_path& folder, row_id parent, const listed& entry, const base_row& row);
+  void arrive(const local_path& folder, std::optional<row_id> parent, const listed& entry);
+  std::optional<row_id> find_identity(const listed& entry) const;
+  [[nodiscard]] bool is_gone(const base_row& row) const;
+  void displace_absent(row_id folder, const std::set<std::string>& present);
+  void settle_folders();
+  void settle_files();
+  void tell_arrivals(local_plan& plan);
+  void tell_deletes(local_plan& plan);
+
+  const base& base_;
+  std::map<local_path, std::optional<row_id>> pending_;  ///< folders met as entries, not yet listed
+  std::map<local_path, std::set<std::string>>
+      unresolved_;              ///< names in folders that base does not know
+  std::set<row_id> listed_;     ///< rows of folders listed
+  std::set<row_id> displaced_;  ///< rows no longer where base has them
+  std::set<row_id> claimed_;    ///< displaced rows found again
+  std::map<local_path, arrival> arrivals_;
+  std::map<row_id, local_change> in_place_;
+  std::vector<ignored_item> ignored_;
+  std::set<local_path> missing_;
+};
+
+/// The row of the folder that holds `change`; valid once the changes before it are recorded.
+[[nodiscard]] row_id parent_row(const local_plan& plan, const local_change& change);
+
+/// What the tree knows of a change once it is journalled.
+struct published {
+  node_id node;
+  version_id version;
+  hash32 content;
+  /// What was read (read.hpp); nullopt: as the scan saw it.
+  std::optional<mirror::facts> disk;
+};
+/// Brings base up to a change that the tree now has. `now` is not looked at for deleted and
+/// refreshed; for moved only its node is, unless it is zero.
+void record(base& b, local_plan& plan, std::size_t index, const published& now = {});
+
+/// Scans `starts` ("" : everything) and plans: scan, local_planner and its missing folders in one.
+[[nodiscard]] expected<local_plan> find_local_changes(const root& r, const base& b,
+                                                      std::span<const local_path> starts,
+                                                      brake answer = brake::ask);
+
+}  // namespace keyfold::mirror

@@ -1,0 +1,67 @@
+// Tells which folders of a mirror changed, by inotify. It is a hint of where to look, not the
+// truth: the scan is. One watcher belongs to one thread; its descriptor is polled by the caller.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <unordered_map>
+
+#include "store/mirror/root.hpp"
+
+namespace keyfold::mirror {
+
+/// Folders to scan. `all` after an overflow, or when there are too many to name.
+struct dirty_folders {
+  std::set<local_path> folders;
+  bool all = false;
+  [[nodiscard]] bool empty() const { return folders.empty() && !all; }
+};
+inline constexpr std::size_t most_dirty_folders = 10'000;  ///< more: scan all
+
+/// Gathers dirty folders until it has been quiet for a while, but not longer than a bound (pure).
+/// Times are milliseconds of any one monotonic clock.
+class debounce {
+ public:
+  explicit debounce(std::int64_t quiet_ms = 100, std::int64_t longest_ms = 2000)
+      : quiet_ms_(quiet_ms), longest_ms_(longest_ms) {}
+
+  void add(const dirty_folders& seen, std::int64_t now_ms);
+  /// When to ask take() again; nullopt while nothing waits.
+  [[nodiscard]] std::optional<std::int64_t> due() const;
+  /// All that was gathered, once it is due; else nullopt.
+  [[nodiscard]] std::optional<dirty_folders> take(std::int64_t now_ms);
+
+ private:
+  std::int64_t quiet_ms_, longest_ms_;
+  std::int64_t first_ms_ = 0, last_ms_ = 0;
+  dirty_folders waiting_;
+};
+
+class watcher {
+ public:
+  /// Watches every folder of the mirror. `errc::watch_limit` when the system allows too few (its
+  /// message names the setting). `r` must outlive the watcher. Scan everything once after this.
+  [[nodiscard]] static expected<watcher> open(const root& r);
+
+  /// Readable when read() has something to tell.
+  [[nodiscard]] int fd() const { return fd_.get(); }
+  /// All events that wait, as folders to scan; never blocks. New folders are watched before they
+  /// are named as dirty, so nothing in them is missed. `errc::root_gone` when the root itself went.
+  [[nodiscard]] expected<dirty_folders> read();
+  [[nodiscard]] std::size_t watched() const { return paths_.size(); }
+
+ private:
+  watcher(const root& r, file_descriptor fd) : root_(&r), fd_(std::move(fd)) {}
+  expected<void> watch_below(const local_path& folder, dirty_folders* dirty);
+  void forget_below(const local_path& folder);
+  expected<void> take_event(int watch, std::uint32_t mask, std::string_view name,
+                            dirty_folders& dirty);
+
+  const root* root_;
+  file_descriptor fd_;
+  std::unordered_map<int, local_path> paths_;
+  std::map<local_path, int> watches_;
+};
+
+}  // namespace keyfold::mirror
