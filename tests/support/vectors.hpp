@@ -1,0 +1,16 @@
+// Golden vectors: tests/vectors/NAME.json. Byte strings stand there in hexadecimal.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "crypto/bytes.hpp"
+
+namespace keyfold::tests {
+
+/// The document tests/vectors/`name`.json; throws when it cannot be read.
+nlohmann::json vectors(std::string_view name);
+/// The bytes of a hexadecimal string in a vector; throws when it is none.
+bytes unhex(const nlohmann::json& text);
+
+}  // namespace keyfold::tests
