@@ -32,9 +32,10 @@ bytes seal(const symmetric_key& key, std::string_view context, bytes_view associ
   return out;
 }
 
-expected<secret_buffer> open(const symmetric_key& key, std::string_view context, bytes_view associated,
-                             bytes_view sealed) {
-  if (sealed.size() < aead_overhead) return fail(errc::malformed, "a sealed message that is too short");
+expected<secret_buffer> open(const symmetric_key& key, std::string_view context,
+                             bytes_view associated, bytes_view sealed) {
+  if (sealed.size() < aead_overhead)
+    return fail(errc::malformed, "a sealed message that is too short");
   if (sealed[0] != xchacha20_poly1305)
     return fail(errc::unknown_algorithm, "a message sealed with another algorithm");
   bytes plaintext(sealed.size() - aead_overhead);

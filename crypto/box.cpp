@@ -2,6 +2,7 @@
 
 #include <sodium.h>
 
+#include <algorithm>
 #include <cassert>
 
 namespace keyfold {
@@ -24,6 +25,14 @@ std::array<std::uint8_t, crypto_box_NONCEBYTES> nonce_of(std::string_view contex
   return out;
 }
 
+/// X25519 ignores the highest bit and reduces modulo p = 2^255 - 19; honest keys are below p.
+bool is_canonical(const box_public_key& key) {
+  const auto& v = key.value;
+  if (v[31] != 0x7f) return v[31] < 0x7f;
+  return v[0] < 0xed ||
+         std::any_of(v.begin() + 1, v.begin() + 31, [](auto b) { return b != 0xff; });
+}
+
 }  // namespace
 
 bytes box_public_key::encode() const {
@@ -37,6 +46,7 @@ expected<box_public_key> box_public_key::decode(bytes_view data) {
   if (data[0] != x25519) return fail(errc::unknown_algorithm, "a box key of another algorithm");
   box_public_key out;
   std::copy(data.begin() + 1, data.end(), out.value.begin());
+  if (!is_canonical(out)) return fail(errc::bad_key, "a second encoding of a public key");
   std::array<std::uint8_t, 32> scalar{};
   std::array<std::uint8_t, 32> product{};
   scalar[0] = 8;  // X25519 of a small-order point is zero for every clamped scalar
@@ -73,7 +83,8 @@ expected<bytes> seal_box(std::string_view context, const box_public_key& recipie
   return seal_box(context, recipient, box_key::generate(random), plaintext);
 }
 
-expected<secret_buffer> open_box(std::string_view context, const box_key& recipient, bytes_view box) {
+expected<secret_buffer> open_box(std::string_view context, const box_key& recipient,
+                                 bytes_view box) {
   if (box.size() < box_overhead) return fail(errc::malformed, "a sealed box that is too short");
   if (box[0] != box_algorithm) return fail(errc::unknown_algorithm, "a box of another algorithm");
   box_public_key epk;

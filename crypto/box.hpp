@@ -4,8 +4,9 @@
 //   nonce := BLAKE2b-192( u8 |context| ‖ context ‖ ephemeral public key ‖ recipient public key )
 //   public key on the wire := 0x02 ‖ 32 bytes
 //
-// As crypto_box_seal, but with a context, and with an ephemeral key that may be derived: a row of an
-// epoch key is made from KDF(key, user), so every holder of the key can check or remake it (DESIGN 4.5).
+// As crypto_box_seal, but with a context, and with an ephemeral key that may be derived: a row of
+// an epoch key is made from KDF(key, user), so every holder of the key can check or remake it
+// (DESIGN 4.5).
 #pragma once
 
 #include "crypto/ids.hpp"
@@ -17,7 +18,7 @@ namespace keyfold {
 struct box_public_key : fixed_bytes<struct box_public_tag, 32> {
   auto operator<=>(const box_public_key&) const = default;
   [[nodiscard]] bytes encode() const;  ///< with the algorithm's byte, 33 bytes
-  /// Also refuses points of small order (`errc::bad_key`).
+  /// Also refuses points of small order, and a second encoding of a point (`errc::bad_key`).
   [[nodiscard]] static expected<box_public_key> decode(bytes_view data);
 };
 
@@ -36,8 +37,8 @@ class box_key {
   box_public_key public_;
 };
 
-/// Seals to `recipient` from `ephemeral`, which must never seal another plaintext to the same recipient
-/// under the same context. `errc::bad_key` for a recipient of small order.
+/// Seals to `recipient` from `ephemeral`, which must never seal another plaintext to the same
+/// recipient under the same context. `errc::bad_key` for a recipient of small order.
 [[nodiscard]] expected<bytes> seal_box(std::string_view context, const box_public_key& recipient,
                                        const box_key& ephemeral, bytes_view plaintext);
 /// Seals from a fresh random key.
@@ -48,6 +49,7 @@ class box_key {
                                                bytes_view box);
 
 /// The X25519 shared secret; `errc::bad_key` for a point of small order.
-[[nodiscard]] expected<symmetric_key> shared_secret(const box_key& own, const box_public_key& other);
+[[nodiscard]] expected<symmetric_key> shared_secret(const box_key& own,
+                                                    const box_public_key& other);
 
 }  // namespace keyfold

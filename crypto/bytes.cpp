@@ -16,7 +16,8 @@ int base32_value(char c) {
 }  // namespace
 
 void append_u64(bytes& out, std::uint64_t value) {
-  for (int shift = 56; shift >= 0; shift -= 8) out.push_back(static_cast<std::uint8_t>(value >> shift));
+  for (int shift = 56; shift >= 0; shift -= 8)
+    out.push_back(static_cast<std::uint8_t>(value >> shift));
 }
 
 std::uint64_t read_u64(bytes_view data) {
@@ -52,7 +53,8 @@ expected<bytes> from_base32(std::string_view text) {
   unsigned bits = 0;
   for (const char c : text) {
     const int value = base32_value(c);
-    if (value < 0) return fail(errc::bad_text, "not base32: a character outside A-Z 2-9 without I and O");
+    if (value < 0)
+      return fail(errc::bad_text, "not base32: a character outside A-Z 2-9 without I and O");
     buffer = (buffer << 5 | static_cast<unsigned>(value)) & 0xfff;
     bits += 5;
     if (bits >= 8) {
@@ -66,7 +68,8 @@ expected<bytes> from_base32(std::string_view text) {
 }
 
 std::string to_base64url(bytes_view data) {
-  std::string out(sodium_base64_encoded_len(data.size(), sodium_base64_VARIANT_URLSAFE_NO_PADDING), '\0');
+  std::string out(sodium_base64_encoded_len(data.size(), sodium_base64_VARIANT_URLSAFE_NO_PADDING),
+                  '\0');
   sodium_bin2base64(out.data(), out.size(), data.data(), data.size(),
                     sodium_base64_VARIANT_URLSAFE_NO_PADDING);
   out.pop_back();  // the terminating NUL
@@ -82,6 +85,8 @@ expected<bytes> from_base64url(std::string_view text) {
       end != text.data() + text.size())
     return fail(errc::bad_text, "not base64url");
   out.resize(size);
+  // libsodium takes some bytes beyond ASCII for letters.
+  if (to_base64url(out) != text) return fail(errc::bad_text, "not base64url");
   return out;
 }
 
@@ -93,12 +98,13 @@ std::string to_hex(bytes_view data) {
 }
 
 expected<bytes> from_hex(std::string_view text) {
-  bytes out(text.size() / 2);
+  bytes out(text.size() / 2 + 1);  // never null, even for no text
   std::size_t size = 0;
   const char* end = nullptr;
   if (sodium_hex2bin(out.data(), out.size(), text.data(), text.size(), nullptr, &size, &end) != 0 ||
       end != text.data() + text.size() || size * 2 != text.size())
     return fail(errc::bad_text, "not hexadecimal");
+  out.resize(size);
   return out;
 }
 

@@ -1,7 +1,7 @@
 // Byte strings, their text forms, and views on them.
 //
-//   base32    := RFC 4648 bit order, alphabet A-Z 2-9 without I, O, 0, 1; no padding (ids, SAS codes)
-//   base64url := RFC 4648 section 5, no padding (keys and tokens in links)
+//   base32    := RFC 4648 bit order, alphabet A-Z 2-9 without I, O, 0, 1; no padding (ids, SAS
+//   codes) base64url := RFC 4648 section 5, no padding (keys and tokens in links)
 #pragma once
 
 #include <array>
@@ -27,11 +27,17 @@ inline bytes_view as_bytes(std::string_view text) {
 inline std::string_view as_text(bytes_view data) {
   return {reinterpret_cast<const char*>(data.data()), data.size()};
 }
-inline bytes to_bytes(bytes_view data) { return {data.begin(), data.end()}; }
-inline std::string to_string(bytes_view data) { return std::string(as_text(data)); }
+inline bytes to_bytes(bytes_view data) {
+  return {data.begin(), data.end()};
+}
+inline std::string to_string(bytes_view data) {
+  return std::string(as_text(data));
+}
 
 /// Appends `tail` to `out`.
-inline void append(bytes& out, bytes_view tail) { out.insert(out.end(), tail.begin(), tail.end()); }
+inline void append(bytes& out, bytes_view tail) {
+  out.insert(out.end(), tail.begin(), tail.end());
+}
 /// Appends `value` as 8 bytes, big endian (so that byte order is numeric order).
 void append_u64(bytes& out, std::uint64_t value);
 /// Reads 8 big-endian bytes; `data` must have at least 8.

@@ -4,7 +4,9 @@
 
 namespace keyfold {
 
-void writer::sink::write(const char* text, std::size_t size) { append(data, as_bytes({text, size})); }
+void writer::sink::write(const char* text, std::size_t size) {
+  append(data, as_bytes({text, size}));
+}
 
 writer& writer::array(std::size_t count) {
   packer_.pack_array(static_cast<std::uint32_t>(count));
@@ -37,7 +39,8 @@ writer& writer::raw(bytes_view encoded) {
   return *this;
 }
 
-/// Turns msgpack's parse events into tokens; answers false to stop at the first thing out of bounds.
+/// Turns msgpack's parse events into tokens; answers false to stop at the first thing out of
+/// bounds.
 struct reader::builder : msgpack::null_visitor {
   builder(bytes_view input, const decode_limits& bounds) : data(input), limits(bounds) {}
 
@@ -53,16 +56,16 @@ struct reader::builder : msgpack::null_visitor {
   bool start_map(std::uint32_t) { return false; }
   bool start_array(std::uint32_t count) {
     announced += count;
-    if (open.size() >= limits.max_depth || announced > data.size()) return false;
+    if (depth >= limits.max_depth || announced > data.size()) return false;
     if (!add(array_header{count})) return false;
-    open.push_back(tokens.size() - 1);
+    ++depth;
     return true;
   }
   bool end_array() {
-    open.pop_back();
+    --depth;
     return true;
   }
-  // The visitor is not told offsets; they are found afterwards by walking the tokens (see locate).
+  // The visitor is not told offsets; parse() finds them by walking the tokens.
   template <class Value>
   bool add(Value value) {
     if (tokens.size() >= limits.max_values) {
@@ -73,37 +76,45 @@ struct reader::builder : msgpack::null_visitor {
     return true;
   }
 
+  /// How a value is encoded in the fewest bytes: its first byte, and its size without elements of
+  /// an array.
+  struct encoding {
+    std::uint8_t lead;
+    std::size_t size;
+  };
+  static encoding shortest(const token& value, std::uint8_t lead);
+
   bytes_view data;
   const decode_limits& limits;
   std::vector<token> tokens;
-  std::vector<std::size_t> open;
+  std::size_t depth = 0;
   std::size_t announced = 0;
   bool too_many = false;
 };
 
-namespace {
-
-std::size_t be(const std::uint8_t* p, std::size_t n) {
-  std::size_t value = 0;
-  while (n-- > 0) value = value << 8 | *p++;
-  return value;
-}
-
-/// Bytes that the value at `p` takes, without the elements of an array. `p` starts a well-formed value.
-std::size_t extent(const std::uint8_t* p) {
-  switch (*p) {
-    case 0xc4: case 0xd9: return 2 + be(p + 1, 1);  // bin8, str8
-    case 0xc5: case 0xda: return 3 + be(p + 1, 2);  // bin16, str16
-    case 0xc6: case 0xdb: return 5 + be(p + 1, 4);  // bin32, str32
-    case 0xcc: case 0xd0: return 2;                 // uint8, int8
-    case 0xcd: case 0xd1: case 0xdc: return 3;      // uint16, int16, array16
-    case 0xce: case 0xd2: case 0xdd: return 5;      // uint32, int32, array32
-    case 0xcf: case 0xd3: return 9;                 // uint64, int64
-    default: return (*p & 0xe0) == 0xa0 ? 1 + (*p & 0x1fU) : 1;  // fixstr; fixint, nil, bool, fixarray
+reader::builder::encoding reader::builder::shortest(const token& value, std::uint8_t lead) {
+  // Of a length n: inside the first byte below `fixed`, else in 1, 2 or 4 bytes after it.
+  const auto sized = [](std::size_t n, std::size_t fixed, int fix_lead, int lead8, int lead16,
+                        int lead32) -> encoding {
+    if (n < fixed) return {static_cast<std::uint8_t>(fix_lead | static_cast<int>(n)), 1};
+    if (n <= UINT8_MAX && lead8 != 0) return {static_cast<std::uint8_t>(lead8), 2};
+    if (n <= UINT16_MAX) return {static_cast<std::uint8_t>(lead16), 3};
+    return {static_cast<std::uint8_t>(lead32), 5};
+  };
+  if (const auto* number = std::get_if<std::uint64_t>(&value.value))
+    return *number <= UINT32_MAX ? sized(*number, 0x80, 0, 0xcc, 0xcd, 0xce) : encoding{0xcf, 9};
+  if (const auto* string = std::get_if<text>(&value.value)) {
+    const auto header = sized(string->view.size(), 32, 0xa0, 0xd9, 0xda, 0xdb);
+    return {header.lead, header.size + string->view.size()};
   }
+  if (const auto* binary = std::get_if<bytes_view>(&value.value)) {
+    const auto header = sized(binary->size(), 0, 0, 0xc4, 0xc5, 0xc6);
+    return {header.lead, header.size + binary->size()};
+  }
+  if (const auto* array = std::get_if<array_header>(&value.value))
+    return sized(array->count, 16, 0x90, 0, 0xdc, 0xdd);
+  return {lead, 1};  // nil and bool have one encoding
 }
-
-}  // namespace
 
 expected<reader> reader::parse(bytes_view data, const decode_limits& limits) {
   if (data.size() > limits.max_bytes) return fail(errc::too_large, "a message beyond its limit");
@@ -111,7 +122,8 @@ expected<reader> reader::parse(bytes_view data, const decode_limits& limits) {
   std::size_t offset = 0;
   const auto text = as_text(data);
   if (data.empty() || !msgpack::parse(text.data(), text.size(), offset, visitor))
-    return fail(visitor.too_many ? errc::too_large : errc::malformed, "not the msgpack that Keyfold uses");
+    return fail(visitor.too_many ? errc::too_large : errc::malformed,
+                "not the msgpack that Keyfold uses");
   if (offset != data.size()) return fail(errc::trailing_bytes, "bytes after the end of a message");
 
   reader out;
@@ -123,8 +135,10 @@ expected<reader> reader::parse(bytes_view data, const decode_limits& limits) {
   const std::uint8_t* p = data.data();
   for (std::size_t i = 0; i < out.tokens_.size(); ++i) {
     auto& current = out.tokens_[i];
+    const auto encoding = builder::shortest(current, *p);
+    if (*p != encoding.lead) return fail(errc::malformed, "a value that could be encoded shorter");
     current.begin = p;
-    p += extent(p);
+    p += encoding.size;
     current.end = p;
     const auto* header = std::get_if<array_header>(&current.value);
     if (header != nullptr && header->count > 0) {
@@ -165,13 +179,18 @@ std::size_t reader::array_up_to(std::size_t max) {
   return good_ ? count : 0;
 }
 bool reader::nil() {
-  if (!good_ || at_ >= tokens_.size() || !std::holds_alternative<std::monostate>(tokens_[at_].value))
+  if (!good_ || at_ >= tokens_.size() ||
+      !std::holds_alternative<std::monostate>(tokens_[at_].value))
     return false;
   ++at_;
   return true;
 }
-bool reader::boolean() { return pull<bool>(); }
-std::uint64_t reader::uint() { return pull<std::uint64_t>(); }
+bool reader::boolean() {
+  return pull<bool>();
+}
+std::uint64_t reader::uint() {
+  return pull<std::uint64_t>();
+}
 std::uint64_t reader::uint_up_to(std::uint64_t max) {
   const auto value = uint();
   if (value > max) good_ = false;
@@ -200,7 +219,8 @@ bytes_view reader::raw() {
 }
 
 expected<void> reader::finish() const {
-  if (!good_ || at_ != tokens_.size()) return fail(errc::malformed, "a message that does not have its form");
+  if (!good_ || at_ != tokens_.size())
+    return fail(errc::malformed, "a message that does not have its form");
   return {};
 }
 

@@ -1,10 +1,12 @@
 // The strict subset of msgpack that every Keyfold format uses:
 //
-//   value := nil | bool | uint (u64) | str (UTF-8 is checked where it matters) | bin | array of value
+//   value := nil | bool | uint (u64) | str (UTF-8 is checked where it matters) | bin | array of
+//   value
 //
-// No maps, negative numbers, floats or extensions. Structures are arrays of a fixed number of fields.
-// A decoder checks, before it allocates: depth, the sum of all announced element counts against the
-// number of bytes (an element takes at least one), and that nothing stands after the value.
+// No maps, negative numbers, floats or extensions; each value in its shortest encoding, so that a
+// value has exactly one. Structures are arrays of a fixed number of fields. A decoder checks,
+// before it allocates: depth, the sum of all announced element counts against the number of bytes
+// (an element takes at least one), and that nothing stands after the value.
 #pragma once
 
 #include <msgpack.hpp>
@@ -16,7 +18,8 @@
 
 namespace keyfold {
 
-/// Builds one value. Arrays are announced with their number of elements, which the caller then writes.
+/// Builds one value. Arrays are announced with their number of elements, which the caller then
+/// writes.
 class writer {
  public:
   writer() = default;
@@ -61,12 +64,13 @@ struct decode_limits {
   std::size_t max_values = 200'000;  ///< of any kind, in the whole document
 };
 
-/// Pulls values in order from one decoded document. The first failure sticks: every later pull gives an
-/// empty value, and finish() or error() tells. So a decoder reads all its fields and asks once.
-/// Views point into the bytes given to parse(), which must outlive the reader.
+/// Pulls values in order from one decoded document. The first failure sticks: every later pull
+/// gives an empty value, and finish() tells. So a decoder reads all its fields and asks once. Views
+/// point into the bytes given to parse(), which must outlive the reader.
 class reader {
  public:
-  /// Decodes the structure of `data`: size and limits first, then well-formedness, then trailing bytes.
+  /// Decodes the structure of `data`: size and limits first, then well-formedness, then trailing
+  /// bytes.
   [[nodiscard]] static expected<reader> parse(bytes_view data, const decode_limits& limits = {});
 
   /// Enters an array of exactly `count` elements.

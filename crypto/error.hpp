@@ -42,9 +42,9 @@ template <class T>
 }  // namespace keyfold
 
 /// Leaves the function with the error of `expression`, if it has one.
-#define KEYFOLD_CHECK(expression)                                       \
-  do {                                                                  \
-    if (auto keyfold_result = (expression); !keyfold_result)            \
+#define KEYFOLD_CHECK(expression)                                                   \
+  do {                                                                              \
+    if (auto keyfold_result = (expression); !keyfold_result)                        \
       return ::tl::unexpected<::keyfold::error>(std::move(keyfold_result.error())); \
   } while (false)
 
@@ -53,7 +53,7 @@ template <class T>
 /// `KEYFOLD_TRY(auto x, f());` declares x from f()'s value, or leaves with f()'s error.
 #define KEYFOLD_TRY(declaration, expression) \
   KEYFOLD_TRY_(KEYFOLD_CONCAT(keyfold_try_, __LINE__), declaration, expression)
-#define KEYFOLD_TRY_(name, declaration, expression)                                 \
-  auto name = (expression);                                                         \
-  if (!name) return ::tl::unexpected<::keyfold::error>(std::move(name.error()));    \
+#define KEYFOLD_TRY_(name, declaration, expression)                              \
+  auto name = (expression);                                                      \
+  if (!name) return ::tl::unexpected<::keyfold::error>(std::move(name.error())); \
   declaration = std::move(*name)

@@ -9,7 +9,9 @@
 namespace keyfold {
 namespace {
 
-EVP_MD_CTX* ctx(void* p) { return static_cast<EVP_MD_CTX*>(p); }
+EVP_MD_CTX* ctx(void* p) {
+  return static_cast<EVP_MD_CTX*>(p);
+}
 
 void require(bool ok) {
   if (!ok) std::abort();  // OpenSSL without SHA-256 or memory: nothing sensible is left to do
@@ -24,7 +26,9 @@ hasher::hasher(std::string_view context) : context_(EVP_MD_CTX_new()) {
   update({&length, 1}).update(as_bytes(context));
 }
 
-hasher::~hasher() { EVP_MD_CTX_free(ctx(context_)); }
+hasher::~hasher() {
+  EVP_MD_CTX_free(ctx(context_));
+}
 
 hasher& hasher::update(bytes_view data) {
   require(EVP_DigestUpdate(ctx(context_), data.data(), data.size()) == 1);

@@ -27,7 +27,8 @@ class hasher {
   void* context_;
 };
 
-/// The hash of the concatenation of `parts`. Callers make sure that parts cannot shift into each other.
+/// The hash of the concatenation of `parts`. Callers make sure that parts cannot shift into each
+/// other.
 [[nodiscard]] hash32 hash(std::string_view context, std::initializer_list<bytes_view> parts);
 [[nodiscard]] inline hash32 hash(std::string_view context, bytes_view data) {
   return hash(context, {data});
@@ -45,8 +46,8 @@ template <class Id>
 [[nodiscard]] symmetric_key derive(const symmetric_key& key, std::string_view context,
                                    bytes_view input = {});
 
-/// Merkle tree hash of RFC 6962 section 2.1 (leaf prefix 0, node prefix 1) over already hashed leaves;
-/// the root of no leaves is the hash of nothing.
+/// Merkle tree hash of RFC 6962 section 2.1 (leaf prefix 0, node prefix 1) over already hashed
+/// leaves; the root of no leaves is the hash of nothing.
 [[nodiscard]] hash32 merkle_root(std::span<const hash32> leaves);
 
 }  // namespace keyfold

@@ -49,10 +49,12 @@ using generation_id = fixed_bytes<struct generation_tag, 16>;  ///< one unbroken
 using node_id = fixed_bytes<struct node_tag, 16>;              ///< a file, folder or symlink
 using version_id = fixed_bytes<struct version_tag, 16>;        ///< a version of a file's content
 using invitation_token = fixed_bytes<struct token_tag, 16>;
-using incarnation_id = fixed_bytes<struct incarnation_tag, 16>;  ///< random, one per start of a relay
+using incarnation_id =
+    fixed_bytes<struct incarnation_tag, 16>;  ///< random, one per start of a relay
 
-using certificate_hash = fixed_bytes<struct certificate_hash_tag, 32>;  ///< of a certificate's header
-using entry_hash = fixed_bytes<struct entry_hash_tag, 32>;              ///< of an entry's header
+using certificate_hash =
+    fixed_bytes<struct certificate_hash_tag, 32>;           ///< of a certificate's header
+using entry_hash = fixed_bytes<struct entry_hash_tag, 32>;  ///< of an entry's header
 using object_id = fixed_bytes<struct object_tag, 32>;
 using hash32 = fixed_bytes<struct hash_tag, 32>;  ///< any other SHA-256
 
@@ -65,8 +67,8 @@ struct counter {
 };
 using ledger_seq = counter<struct ledger_seq_tag>;  ///< position in the ledger, genesis is 0
 using feed_seq = counter<struct feed_seq_tag>;      ///< position in a feed generation, from 0
-using epoch_number = counter<struct epoch_tag>;     ///< generation of a workspace's or directory's key
-using lamport_time = counter<struct lamport_tag>;   ///< from 1
+using epoch_number = counter<struct epoch_tag>;  ///< generation of a workspace's or directory's key
+using lamport_time = counter<struct lamport_tag>;  ///< from 1
 
 }  // namespace keyfold
 

@@ -7,7 +7,7 @@
 
 namespace keyfold {
 
-/// The padded size of `size` bytes; at least `minimum`.
+/// The padded size of `size` bytes (at most 2^63); at least `minimum`.
 [[nodiscard]] constexpr std::uint64_t padme(std::uint64_t size, std::uint64_t minimum = 0) {
   if (size < minimum) size = minimum;
   if (size < 2) return size;

@@ -16,11 +16,14 @@ expected<symmetric_key> derive_from_password(const secret_buffer& password,
     return fail(errc::weak_parameters, "password hashing below the minimum cost");
   if (parameters.memory_kib > password_max_memory_kib || parameters.passes > password_max_passes)
     return fail(errc::weak_parameters, "password hashing above the maximum cost");
+  const auto text =
+      password.empty() ? std::string_view("") : as_text(password.view());  // never null
   symmetric_key out;
-  if (crypto_pwhash(out.writable().data(), out.size, as_text(password.view()).data(),
-                    password.view().size(), parameters.salt.data(), parameters.passes,
-                    parameters.memory_kib * 1024, crypto_pwhash_ALG_ARGON2ID13) != 0)
-    return fail(errc::internal, "not enough memory to check the password; close other programs and retry");
+  if (crypto_pwhash(out.writable().data(), out.size, text.data(), text.size(),
+                    parameters.salt.data(), parameters.passes, parameters.memory_kib * 1024,
+                    crypto_pwhash_ALG_ARGON2ID13) != 0)
+    return fail(errc::internal,
+                "not enough memory to check the password; close other programs and retry");
   return out;
 }
 

@@ -1,5 +1,5 @@
-// Passwords to keys: Argon2id (RFC 9106, libsodium). Parameters travel inside authenticated headers and
-// are held against a compiled-in minimum (downgrade) and maximum (denial of service).
+// Passwords to keys: Argon2id (RFC 9106, libsodium). Parameters travel inside authenticated headers
+// and are held against a compiled-in minimum (downgrade) and maximum (denial of service).
 #pragma once
 
 #include <array>
@@ -22,7 +22,8 @@ inline constexpr std::uint64_t password_min_passes = 3;
 inline constexpr std::uint64_t password_max_memory_kib = 1024 * 1024;
 inline constexpr std::uint64_t password_max_passes = 16;
 
-/// The key of `password`; `errc::weak_parameters` outside the bounds above, `errc::internal` without memory.
+/// The key of `password`; `errc::weak_parameters` outside the bounds above, `errc::internal`
+/// without memory.
 [[nodiscard]] expected<symmetric_key> derive_from_password(const secret_buffer& password,
                                                            const password_parameters& parameters);
 

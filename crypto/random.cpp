@@ -3,6 +3,7 @@
 #include <sodium.h>
 
 #include <algorithm>
+#include <cassert>
 #include <cstdio>
 #include <cstdlib>
 
@@ -45,6 +46,7 @@ class seeded_source final : public random_source {
 }  // namespace
 
 std::uint64_t random_source::below(std::uint64_t bound) {
+  assert(bound > 0);
   const std::uint64_t limit = UINT64_MAX - UINT64_MAX % bound;
   for (;;) {
     std::array<std::uint8_t, 8> raw{};

@@ -37,7 +37,8 @@ random_source& system_random();
 /// A reproducible stream for tests and the simulator: BLAKE2b of (seed, counter). Not for keys.
 std::unique_ptr<random_source> seeded_random(std::uint64_t seed);
 
-/// Initializes libsodium; every program and test main calls it first. Ends the process if that fails.
+/// Initializes libsodium; every program and test main calls it first. Ends the process if that
+/// fails.
 void initialize_crypto();
 
 }  // namespace keyfold

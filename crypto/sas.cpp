@@ -7,7 +7,8 @@ namespace keyfold {
 
 sas_code sas_from(const symmetric_key& key) {
   const auto raw = key.view();
-  return {static_cast<std::uint32_t>(raw[0]) << 12 | static_cast<std::uint32_t>(raw[1]) << 4 | raw[2] >> 4U};
+  return {static_cast<std::uint32_t>(raw[0]) << 12 | static_cast<std::uint32_t>(raw[1]) << 4 |
+          raw[2] >> 4U};
 }
 
 std::string to_text(sas_code code) {
@@ -22,8 +23,8 @@ expected<sas_code> sas_from_text(std::string_view text) {
   std::string padded(text);
   padded += "A";  // 25 bits: 3 bytes and one bit, which is zero
   KEYFOLD_TRY(auto raw, from_base32(padded));
-  return sas_code{static_cast<std::uint32_t>(raw[0]) << 12 | static_cast<std::uint32_t>(raw[1]) << 4 |
-                  raw[2] >> 4U};
+  return sas_code{static_cast<std::uint32_t>(raw[0]) << 12 |
+                  static_cast<std::uint32_t>(raw[1]) << 4 | raw[2] >> 4U};
 }
 
 std::array<sas_code, sas_choices> sas_candidates(sas_code right, random_source& random) {

@@ -19,6 +19,7 @@ inline constexpr std::size_t sas_choices = 4;
 /// `errc::bad_text` unless 4 characters of the alphabet (case is folded).
 [[nodiscard]] expected<sas_code> sas_from_text(std::string_view text);
 /// `right` and three other codes, all different, in random order.
-[[nodiscard]] std::array<sas_code, sas_choices> sas_candidates(sas_code right, random_source& random);
+[[nodiscard]] std::array<sas_code, sas_choices> sas_candidates(sas_code right,
+                                                               random_source& random);
 
 }  // namespace keyfold

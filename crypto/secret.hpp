@@ -1,16 +1,18 @@
-// Bytes that nobody else may see: they wipe themselves, print as ****, and compare in constant time.
+// Bytes that nobody else may see: they wipe themselves, print as ****, and compare in constant
+// time.
 #pragma once
 
 #include <sodium.h>
 
+#include <algorithm>
 #include <ostream>
 
 #include "crypto/bytes.hpp"
 
 namespace keyfold {
 
-/// N secret bytes of their own type. Copies are explicit in intent (a key in two places is two to wipe),
-/// but allowed, since keys travel in values between actors.
+/// N secret bytes of their own type. Copies are explicit in intent (a key in two places is two to
+/// wipe), but allowed, since keys travel in values between actors.
 template <class Tag, std::size_t N>
 class secret_bytes {
  public:
@@ -55,8 +57,10 @@ class secret_buffer {
     return *this;
   }
   secret_buffer& operator=(secret_buffer&& other) noexcept {
-    wipe();
-    value_ = std::move(other.value_);
+    if (this != &other) {
+      wipe();
+      value_ = std::move(other.value_);
+    }
     return *this;
   }
   ~secret_buffer() { wipe(); }
@@ -72,6 +76,7 @@ class secret_buffer {
   bytes value_;
 };
 
-using symmetric_key = secret_bytes<struct symmetric_key_tag, 32>;  ///< AEAD and KDF keys, epoch keys
+using symmetric_key =
+    secret_bytes<struct symmetric_key_tag, 32>;  ///< AEAD and KDF keys, epoch keys
 
 }  // namespace keyfold

@@ -29,7 +29,8 @@ bytes signing_public_key::encode() const {
 
 expected<signing_public_key> signing_public_key::decode(bytes_view data) {
   if (data.size() != 33) return fail(errc::malformed, "a signing key of the wrong length");
-  if (data[0] != ed25519) return fail(errc::unknown_algorithm, "a signing key of another algorithm");
+  if (data[0] != ed25519)
+    return fail(errc::unknown_algorithm, "a signing key of another algorithm");
   signing_public_key out;
   std::copy(data.begin() + 1, data.end(), out.value.begin());
   return out;
@@ -55,10 +56,13 @@ bytes signing_key::sign(std::string_view context, bytes_view message) const {
 
 expected<void> verify(const signing_public_key& key, std::string_view context, bytes_view message,
                       bytes_view signature) {
-  if (signature.size() != signature_size) return fail(errc::malformed, "a signature of the wrong length");
-  if (signature[0] != ed25519) return fail(errc::unknown_algorithm, "a signature of another algorithm");
+  if (signature.size() != signature_size)
+    return fail(errc::malformed, "a signature of the wrong length");
+  if (signature[0] != ed25519)
+    return fail(errc::unknown_algorithm, "a signature of another algorithm");
   const auto input = with_context(context, message);
-  if (crypto_sign_verify_detached(signature.data() + 1, input.data(), input.size(), key.value.data()) != 0)
+  if (crypto_sign_verify_detached(signature.data() + 1, input.data(), input.size(),
+                                  key.value.data()) != 0)
     return fail(errc::bad_signature, "the signature does not verify");
   return {};
 }

@@ -19,7 +19,8 @@ std::array<std::uint8_t, 12> nonce_of(std::uint64_t index, bool last) {
 }
 
 void require(bool ok) {
-  if (!ok) std::abort();  // OpenSSL without ChaCha20-Poly1305 or memory: nothing sensible is left to do
+  if (!ok)
+    std::abort();  // OpenSSL without ChaCha20-Poly1305 or memory: nothing sensible is left to do
 }
 
 cipher_context make_context(const symmetric_key& key, bool encrypt) {
@@ -35,10 +36,12 @@ void seal_cell(EVP_CIPHER_CTX* ctx, std::uint64_t index, bool last, bytes_view p
   int size = 0;
   require(EVP_EncryptInit_ex(ctx, nullptr, nullptr, nullptr, nonce.data()) == 1);
   if (!plaintext.empty())
-    require(EVP_EncryptUpdate(ctx, out, &size, plaintext.data(), static_cast<int>(plaintext.size())) == 1);
+    require(EVP_EncryptUpdate(ctx, out, &size, plaintext.data(),
+                              static_cast<int>(plaintext.size())) == 1);
   int rest = 0;
   require(EVP_EncryptFinal_ex(ctx, out + size, &rest) == 1);
-  require(EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, cell_tag_size, out + plaintext.size()) == 1);
+  require(EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, cell_tag_size, out + plaintext.size()) ==
+          1);
 }
 
 bool open_cell_into(EVP_CIPHER_CTX* ctx, std::uint64_t index, bool last, bytes_view cell,
@@ -54,6 +57,12 @@ bool open_cell_into(EVP_CIPHER_CTX* ctx, std::uint64_t index, bool last, bytes_v
       EVP_DecryptUpdate(ctx, out, &size, text.data(), static_cast<int>(text.size())) != 1)
     return false;
   return EVP_DecryptFinal_ex(ctx, text.empty() ? &none : out + size, &size) == 1;
+}
+
+/// Only the last cell may be short, and only the first may be empty.
+bool is_cell_size(std::uint64_t index, bool last, std::size_t size) {
+  if (!last) return size == sealed_cell_size;
+  return size >= cell_tag_size + (index > 0 ? 1 : 0) && size <= sealed_cell_size;
 }
 
 }  // namespace
@@ -73,23 +82,26 @@ bytes seal_stream(const symmetric_key& key, bytes_view plaintext) {
 }
 
 expected<bytes> open_stream(const symmetric_key& key, bytes_view sealed) {
-  const std::size_t cells = std::max<std::size_t>(1, (sealed.size() + sealed_cell_size - 1) / sealed_cell_size);
-  if (sealed.size() < cells * cell_tag_size) return fail(errc::malformed, "a sealed stream that is too short");
+  const std::size_t cells = (sealed.size() + sealed_cell_size - 1) / sealed_cell_size;
+  if (cells == 0 || !is_cell_size(cells - 1, true, sealed.size() - (cells - 1) * sealed_cell_size))
+    return fail(errc::malformed, "a sealed stream of a length that no plaintext gives");
   bytes out(sealed.size() - cells * cell_tag_size);
   const auto ctx = make_context(key, false);
   std::size_t at = 0;
   for (std::uint64_t index = 0; index < cells; ++index) {
-    const auto cell = sealed.subspan(index * sealed_cell_size,
-                                     std::min(sealed_cell_size, sealed.size() - index * sealed_cell_size));
-    if (cell.size() < cell_tag_size || !open_cell_into(ctx.get(), index, index + 1 == cells, cell, out.data() + at))
+    const auto cell =
+        sealed.subspan(index * sealed_cell_size,
+                       std::min(sealed_cell_size, sealed.size() - index * sealed_cell_size));
+    if (!open_cell_into(ctx.get(), index, index + 1 == cells, cell, out.data() + at))
       return fail(errc::bad_seal, "a sealed stream that does not open");
     at += cell.size() - cell_tag_size;
   }
   return out;
 }
 
-expected<bytes> open_cell(const symmetric_key& key, std::uint64_t index, bool last, bytes_view cell) {
-  if (cell.size() < cell_tag_size || cell.size() > sealed_cell_size)
+expected<bytes> open_cell(const symmetric_key& key, std::uint64_t index, bool last,
+                          bytes_view cell) {
+  if (!is_cell_size(index, last, cell.size()))
     return fail(errc::malformed, "a cell of the wrong length");
   bytes out(cell.size() - cell_tag_size);
   const auto ctx = make_context(key, false);

@@ -1,5 +1,5 @@
-// STREAM (Hoang, Reyhanitabar, Rogaway, Vizár 2015, as in age): a long plaintext sealed in cells under a
-// key that seals nothing else. ChaCha20-Poly1305 (RFC 8439) through OpenSSL.
+// STREAM (Hoang, Reyhanitabar, Rogaway, Vizár 2015, as in age): a long plaintext sealed in cells
+// under a key that seals nothing else. ChaCha20-Poly1305 (RFC 8439) through OpenSSL.
 //
 //   cell  := ciphertext (64 KiB but for the last, which may be shorter) ‖ tag (16)
 //   nonce := u88 big-endian cell number ‖ u8 (1 for the last cell, else 0)
@@ -24,9 +24,11 @@ inline constexpr std::uint8_t stream_algorithm = 0x13;  ///< stands where such a
 
 /// The whole plaintext, sealed.
 [[nodiscard]] bytes seal_stream(const symmetric_key& key, bytes_view plaintext);
-/// Opens all cells; `errc::bad_seal` and no plaintext if any fails.
+/// Opens all cells; `errc::bad_seal` and no plaintext if any fails, `errc::malformed` for a length
+/// that seal_stream() never makes.
 [[nodiscard]] expected<bytes> open_stream(const symmetric_key& key, bytes_view sealed);
-/// Opens cell `index` of a stream (for range reads); `last` says whether it is the final one.
+/// Opens cell `index` of a stream (for range reads); `last` says whether it is the final one. Fails
+/// likewise.
 [[nodiscard]] expected<bytes> open_cell(const symmetric_key& key, std::uint64_t index, bool last,
                                         bytes_view cell);
 
