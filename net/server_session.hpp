@@ -1,0 +1,99 @@
+// The answering side of a link, without I/O: (input, now) -> effects.
+//
+//   new ── hello with a common version ──► greeting ── accept() ──► open ── closed ──► ended
+//
+// Hello comes first, or the session ends. What follows is handed up request by request, and
+// answered by reply() or refuse() in any order. A `refused` with request id 0 tells the peer why
+// its session ended.
+#pragma once
+
+#include <map>
+#include <variant>
+#include <vector>
+
+#include "net/bodies.hpp"
+#include "net/session.hpp"
+
+namespace keyfold::net {
+
+struct server_options {
+  // Specification (PROTOCOL.md, Bounds)
+  std::size_t max_under_way = 64;
+  instant greeting_timeout{10'000};
+  instant ping_after{15'000};
+  instant gone_after{60'000};
+  // Tuning
+  std::size_t max_bulk_under_way =
+      12 * 1024 * 1024;  ///< the client's put credit and one message more
+};
+
+namespace effect {
+/// A hello whose version we share: answer with accept() or reject().
+struct greeting {
+  net::hello hello;
+  std::uint64_t version;  ///< the highest that both speak
+};
+/// A request: answer with reply() or refuse(), once.
+struct requested {
+  message m;
+};
+/// The session has ended: tell the transport to drop the link.
+struct ended {
+  error why;
+};
+}  // namespace effect
+
+/// To be carried out in order.
+using server_effect =
+    std::variant<effect::send, effect::greeting, effect::requested, effect::closed>;
+using server_effects = std::vector<server_effect>;
+
+class server_session {
+ public:
+  explicit server_session(instant now, const server_options& options = {});
+
+  [[nodiscard]] server_effects received(const message& m, instant now);
+  /// Time has come: the greeting's deadline, pings, silence. Call at next() or a little later.
+  [[nodiscard]] server_effects tick(instant now);
+  [[nodiscard]] instant next() const;
+
+  /// Answers the hello; the session is open.
+  [[nodiscard]] server_effects accept(const hello_answer& answer);
+  /// Refuses the hello; the session ends.
+  [[nodiscard]] server_effects reject(const error& why);
+  /// Answers the request of that id. Without effect when it is not under way (any more).
+  [[nodiscard]] server_effects reply(std::uint64_t request_id, shared_bytes body,
+                                     shared_bytes bulk = {});
+  template <has_fields Body>
+  [[nodiscard]] server_effects reply(std::uint64_t request_id, const Body& body,
+                                     shared_bytes bulk = {}) {
+    return reply(request_id, shared_bytes(encode(body)), std::move(bulk));
+  }
+  [[nodiscard]] server_effects refuse(std::uint64_t request_id, const error& why,
+                                      std::optional<bytes> detail = {});
+  /// An event; nothing while the session is not open.
+  [[nodiscard]] server_effects notify(const message& event);
+  /// Ends the session for a reason of the owner's, and tells the peer.
+  [[nodiscard]] server_effects end(const error& why);
+
+  [[nodiscard]] bool open() const { return state_ == state::open; }
+  [[nodiscard]] std::size_t under_way() const { return under_way_.size(); }
+
+ private:
+  enum class state : std::uint8_t { fresh, greeting, open, ended };
+
+  void on_hello(const message& m, server_effects& out);
+  void on_request(const message& m, server_effects& out);
+  bool take(std::uint64_t request_id);
+
+  server_options options_;
+  state state_ = state::fresh;
+  instant started_;
+  keepalive alive_;
+  std::uint64_t greeting_id_ = 0;
+  std::uint64_t last_ping_ = 0;
+  std::map<std::uint64_t, std::size_t> under_way_;  ///< bulk bytes by request id
+  std::size_t bulk_under_way_ = 0;
+};
+
+}  // namespace keyfold::net
