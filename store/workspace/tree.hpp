@@ -1,6 +1,26 @@
-// The tree of one workspace: Kleppmann, Mulligan, Gomes, Beresford, "A highly-available move operation for
-// replicated trees" (2022), with files as multi-value registers and deletes as projections (DESIGN 6).
-// State lies in a db::view; every shown name is a pure function of it, the same on all devices.
+// The tree of one workspace: Kleppmann, Mulligan, Gomes, Beresford, "A highly-available move
+// operation for replicated trees" (2022), with files as multi-value registers and deletes as
+// projections (DESIGN 6). State lies in a db::view; every shown name is a pure function of it, the
+// same on all devices.
+//
+// Rules (O(x) is the place of an operation in the total order):
+//   creation   the create or split of lowest order that makes the node; without one it does not
+//   exist, and
+//              moves before it are void
+//   place      the last effective placement (creation or move). A folder's move is void when the
+//   new parent
+//              lies in the folder itself as of that order. A parent counts when it is a folder made
+//              before the placement; else the node shows under `Recovered/`
+//   delete     D marks a node while O(D) > O(its last placement) and D's author knew that
+//   placement. D hides
+//              x when an ancestor or x itself is marked by D, D's author knew the creation and the
+//              place of x and of everything between (and none of them was to be moved elsewhere by
+//              a void move), and every current version of x
+//   skeleton   a hidden folder shows for what is visible in it, and only that
+//   version    current in a node while it was written there (or split off into it) and nothing
+//   there
+//              replaced, dropped or split it off. A version id's write of lowest order counts,
+//              others are void
 #pragma once
 
 #include <set>
@@ -14,24 +34,34 @@ namespace keyfold::workspace {
 /// Which entry an operation stands in: its order (index 0) is the entry's identity.
 using entry_order = feed::operation_order;
 
+/// The folder `Recovered/` at the root: nodes whose parent does not count. It shows while something
+/// is in it, and merges with a real folder of that name. No operation names it.
+inline constexpr node_id recovered_node{{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                         0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
+inline constexpr std::string_view recovered_name = "Recovered";
+
 /// One current version of a file or symlink.
 struct shown_version {
   version_id version;
   node_content content;
-  entry_order written;             ///< the write operation
-  std::int64_t written_ms = 0;     ///< mtime of the branch's first version, in ms: names a conflict copy
-  device_id device;                ///< author of the branch's first version
+  entry_order written;  ///< the write operation
+  std::int64_t written_ms =
+      0;             ///< mtime of the branch's first version, in ms: names a conflict copy
+  device_id device;  ///< author of the branch's first version
+  /// All current versions with the same bytes, `version` included: what a write over it replaces.
+  std::vector<version_id> same;
 };
 
 /// One name in a folder, as every device shows it.
 struct shown_entry {
-  std::string name;        ///< unique in its folder; conflict copies and clashes already renamed
+  std::string name;  ///< unique in its folder; conflict copies and clashes already renamed
   node_kind kind = node_kind::file;
   node_id node;
-  std::vector<node_id> merged;          ///< folders: all nodes behind the name, `node` (the oldest) included
-  std::optional<shown_version> version; ///< files and symlinks with content
-  bool conflict_copy = false;           ///< a branch other than the oldest of a file
-  std::size_t versions = 1;             ///< current versions of the node
+  std::vector<node_id>
+      merged;  ///< folders: all nodes behind the name, `node` first, skeletons last
+  std::optional<shown_version> version;  ///< files and symlinks with content
+  bool conflict_copy = false;            ///< a branch other than the oldest of a file
+  std::size_t versions = 1;              ///< current versions of the node, equal bytes counted once
 };
 
 /// Writes of what a batch of applied operations changed, for the mirror and for status.
@@ -41,29 +71,37 @@ struct tree_changes {
 
 class tree {
  public:
-  /// `state` is this workspace's own part of the database; `name_key` is a device-local secret that hides
-  /// names in keys. All referenced objects must outlive the tree.
-  tree(db::view& state, workspace_id workspace, symmetric_key name_key, const feed::causality& causes);
+  /// `state` is this workspace's own part of the database; `name_key` is a device-local secret that
+  /// hides names in keys. All referenced objects must outlive the tree.
+  tree(db::view& state, workspace_id workspace, symmetric_key name_key,
+       const feed::causality& causes);
 
   /// Adds the operations of an entry that counts. Any order of arrival gives the same state.
   /// An operation that breaks a rule is void alone.
-  void apply(const entry_order& entry, std::span<const operation> operations, tree_changes& changes);
+  void apply(const entry_order& entry, std::span<const operation> operations,
+             tree_changes& changes);
   /// Takes an entry out again: it was quarantined after it had counted.
   void retract(const entry_order& entry, tree_changes& changes);
-  /// The entry of that order (hash zero) has been signed: its final hash is known. The order of operations does not change.
+  /// The entry of that order (hash zero) has been signed: its final hash is known. The order of
+  /// operations does not change.
   void sign(const entry_order& unsigned_entry, const entry_order& signed_entry);
 
-  /// What folder `parent` (any of the nodes merged into one name) shows, ascending by name. `merged` are
-  /// the nodes that its name stands for.
+  /// What folder `parent` (any of the nodes merged into one name) shows, ascending by name.
+  /// `merged` are the nodes that its name stands for.
   [[nodiscard]] std::vector<shown_entry> list(std::span<const node_id> merged) const;
-  /// The entry at a path of names from the root; nullopt when there is none. The empty path is the root folder.
+  /// The entry at a path of names from the root; nullopt when there is none. The empty path is the
+  /// root folder.
   [[nodiscard]] std::optional<shown_entry> find(std::span<const std::string> path) const;
   /// The shown path of a node, for status and conflict messages; nullopt when it is not shown.
   [[nodiscard]] std::optional<std::vector<std::string>> path_of(node_id node) const;
-  /// Every version of the node ever written and counted, current or not, in operation order: history.
+  /// Every version of the node ever written and counted, current or not, in operation order:
+  /// history.
   [[nodiscard]] std::vector<shown_version> history(node_id node) const;
-  /// The current version ids of a node: what a new write replaces.
+  /// The ids of all current versions of a node, of every branch, ascending.
   [[nodiscard]] std::vector<version_id> current_versions(node_id node) const;
+  /// True for a folder that was deleted, and shows only for what survived in it: moving it as a
+  /// whole would bring back what was deleted.
+  [[nodiscard]] bool is_skeleton(node_id folder) const;
   /// Number of files shown, and the sum of their sizes (kept, not counted anew).
   struct totals {
     std::uint64_t files = 0;
