@@ -107,7 +107,7 @@ expected<message> decode_message(const shared_bytes& head, const shared_bytes& b
   if (version != protocol_version)
     return fail(errc::unknown_version, "a message of another version");
   const auto* kind = find_kind(number);
-  if (kind == nullptr) return fail(errc::unknown_kind, "a message of an unknown kind");
+  if (kind == nullptr) return fail(errc::unknown_message, "a message of an unknown kind");
   out.kind = kind->kind;
   out.body = head.part(body);
   out.bulk = bulk;

@@ -80,7 +80,7 @@ struct message {
 /// `malformed`.
 [[nodiscard]] expected<void> check_message(const message& m);
 /// The message of these frames; body and bulk are shares of them. `errc::too_large` before anything
-/// is decoded, `unknown_version`, `unknown_kind`, `trailing_bytes`, or `malformed`. The body is
+/// is decoded, `unknown_version`, `unknown_message`, `trailing_bytes`, or `malformed`. The body is
 /// only known to be one well-formed array.
 [[nodiscard]] expected<message> decode_message(const shared_bytes& head, const shared_bytes& bulk);
 
