@@ -1,8 +1,10 @@
 // Ordered key-value storage. Cores read and write through a `view` and never see where bytes lie:
 //
-//   view (what cores use)  <-  transaction (an overlay, committed as one batch)  over  store (LevelDB, or a map in tests)
+//   view (what cores use)  <-  transaction (an overlay, committed as one batch)  over  store
+//   (LevelDB, or a map in tests)
 //
-// Keys order as unsigned bytes. Keys must not hold plaintext (names, paths): use ids, or keyed hashes.
+// Keys order as unsigned bytes. Keys must not hold plaintext (names, paths): use ids, or keyed
+// hashes.
 #pragma once
 
 #include <functional>
@@ -28,9 +30,10 @@ class view {
   /// All pairs whose key begins with `prefix` and is not below `from` (empty: from the prefix on).
   /// Writes made by `visit` itself are not seen by the scan under way.
   virtual void scan(bytes_view prefix, bytes_view from, const visitor& visit) const = 0;
-  /// The last pair whose key begins with `prefix` and is below `before` (empty: of all with the prefix).
-  [[nodiscard]] virtual std::optional<std::pair<bytes, bytes>> last(bytes_view prefix,
-                                                                    bytes_view before = {}) const = 0;
+  /// The last pair whose key begins with `prefix` and is below `before` (empty: of all with the
+  /// prefix).
+  [[nodiscard]] virtual std::optional<std::pair<bytes, bytes>> last(
+      bytes_view prefix, bytes_view before = {}) const = 0;
 };
 
 /// One atomic write: nullopt erases.
@@ -43,19 +46,20 @@ class store {
   [[nodiscard]] virtual expected<std::optional<bytes>> get(bytes_view key) const = 0;
   [[nodiscard]] virtual expected<void> scan(bytes_view prefix, bytes_view from,
                                             const visitor& visit) const = 0;
-  [[nodiscard]] virtual expected<std::optional<std::pair<bytes, bytes>>> last(bytes_view prefix,
-                                                                              bytes_view before) const = 0;
+  [[nodiscard]] virtual expected<std::optional<std::pair<bytes, bytes>>> last(
+      bytes_view prefix, bytes_view before) const = 0;
   /// Writes all of `changes` or nothing; with `synced` they survive a power cut once it returns.
   [[nodiscard]] virtual expected<void> write(const batch& changes, bool synced) = 0;
 };
 
 /// A store in memory, for tests and the simulator.
 std::unique_ptr<store> memory_store();
-/// LevelDB in `directory`, made if need be. `errc::database_locked`, `errc::damaged` or `errc::io_failed`.
+/// LevelDB in `directory`, made if need be. `errc::database_locked`, `errc::damaged` or
+/// `errc::io_failed`.
 [[nodiscard]] expected<std::unique_ptr<store>> open_leveldb(const std::string& directory);
 
-/// Changes over a store, seen by their own reads, written by commit(). Not thread-safe; the store must
-/// outlive it. Without commit() nothing happens.
+/// Changes over a store, seen by their own reads, written by commit(). Not thread-safe; the store
+/// must outlive it. Without commit() nothing happens.
 class transaction final : public view {
  public:
   explicit transaction(store& below) : below_(below) {}
@@ -64,16 +68,23 @@ class transaction final : public view {
   void erase(bytes_view key) override;
   void scan(bytes_view prefix, bytes_view from, const visitor& visit) const override;
   [[nodiscard]] std::optional<std::pair<bytes, bytes>> last(bytes_view prefix,
-                                                            bytes_view before) const override;
+                                                            bytes_view before = {}) const override;
 
   /// Writes everything as one batch and empties the overlay, which may then be used anew.
-  /// Fails with the first failure of any read or write since the last commit; then nothing is written.
+  /// Fails with the first failure of any read or write since the last commit; then nothing is
+  /// written, and the overlay is empty too.
   [[nodiscard]] expected<void> commit(bool synced);
-  [[nodiscard]] bool empty() const { return changes_.empty(); }
+  [[nodiscard]] bool empty() const { return changes_->empty(); }
 
  private:
+  /// The value, or an empty one, with the failure noted for commit().
+  template <class T>
+  T value_or_note(expected<T> result) const;
+  /// The changes for writing: a copy while a scan still reads them.
+  batch& own_changes();
+
   store& below_;
-  batch changes_;
+  std::shared_ptr<batch> changes_ = std::make_shared<batch>();
   mutable std::optional<error> failure_;
 };
 
@@ -86,7 +97,7 @@ class prefixed final : public view {
   void erase(bytes_view key) override;
   void scan(bytes_view prefix, bytes_view from, const visitor& visit) const override;
   [[nodiscard]] std::optional<std::pair<bytes, bytes>> last(bytes_view prefix,
-                                                            bytes_view before) const override;
+                                                            bytes_view before = {}) const override;
 
  private:
   [[nodiscard]] bytes with_prefix(bytes_view key) const;
