@@ -1,0 +1,134 @@
+// Pushing one workspace to one replica: stored entries that it lacks first, then pending ones,
+// which are signed only now; and before an own entry its objects.
+//
+//                   ┌── needed objects: unknown → asked → (lacking → put →) acknowledged ──┐
+//   offline → online                                                                      ├─→ push
+//   batch
+//                   └── stored batch, or ready pending entries → sign → stored batch ──────┘
+//
+// A pure core: events go in, effects come out. Nothing of it is stored: a lost connection starts
+// anew.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <set>
+#include <variant>
+
+#include "store/feed/journal.hpp"
+#include "store/replica/deliver.hpp"
+
+namespace keyfold::replica {
+
+/// Bounds of one push; the object window is PROTOCOL's credit for puts.
+struct push_tuning {
+  std::size_t object_window = 8 * 1024 * 1024;  ///< bytes of puts not acknowledged
+  std::size_t batch_bytes = 1024 * 1024;        ///< entries in one push
+  std::size_t have_batch = 4096;                ///< objects in one question
+  std::size_t lookahead = 64;  ///< pending entries whose objects are uploaded ahead
+  /// False towards a device: it gets entries at once, and fetches what it wants.
+  bool objects_first = true;
+};
+
+// Effects. Each request is answered by the event of like name.
+struct ask_have {
+  std::vector<object_id> objects;
+};
+struct put_object {
+  object_id object;
+};
+/// Sign the `count` oldest pending entries (fewer is fine) and store them synced.
+struct sign_next {
+  std::size_t count;
+};
+struct push_entries {
+  std::vector<bytes> entries;  ///< encoded; stored synced long before
+};
+/// The replica knows a newer ledger, or it lacks records that this device has.
+struct sync_ledger {};
+/// All own operations up to this one are held by the replica, with their objects if they go first.
+struct durable {
+  feed::operation_order order;
+};
+/// An object that an own entry needs is neither there nor here: the entry goes without.
+struct object_missing {
+  object_id object;
+};
+/// Pushing stands still until retry(), ledger_advanced() or a new connection.
+struct stalled {
+  error reason;
+};
+/// Nothing is left to do for now.
+struct push_idle {};
+using push_effect = std::variant<ask_have, put_object, sign_next, push_entries, sync_ledger,
+                                 durable, object_missing, stalled, push_idle>;
+
+class push {
+ public:
+  /// The size of an object in this device's store; nullopt when it is not there.
+  using size_lookup = std::function<std::optional<std::size_t>(const object_id&)>;
+
+  push(const feed::index& feeds, const feed::journal& journal, device_id own, size_lookup size_of,
+       const push_tuning& tuning = {});
+
+  using effects = std::vector<push_effect>;
+  /// The replica is there and holds `frontier` (the answer to subscribe).
+  [[nodiscard]] effects connected(std::vector<feed_head> frontier);
+  void disconnected();
+  /// The journal or the index has grown.
+  [[nodiscard]] effects changed();
+  /// The replica itself sent this entry.
+  void came_from_replica(const entry_hash& hash);
+  [[nodiscard]] effects have_answered(std::span<const object_id> lacking);
+  /// The put is durable at the replica.
+  [[nodiscard]] effects put_answered(const object_id& object);
+  /// Any request but a push failed (`busy`, a full disk): stalls.
+  [[nodiscard]] effects request_failed(const error& reason);
+  /// Entries were signed and stored; or none could be, for `reason`.
+  [[nodiscard]] effects sign_answered(const std::optional<error>& reason = {});
+  /// The first `accepted` entries of the batch are held; the replica wants these objects.
+  [[nodiscard]] effects push_answered(std::size_t accepted, std::span<const object_id> wanted);
+  /// `lacks`: with `errc::lacks_entries`.
+  [[nodiscard]] effects push_refused(const error& reason, std::span<const entry_hash> lacks);
+  [[nodiscard]] effects ledger_advanced();
+  [[nodiscard]] effects retry();
+
+ private:
+  enum class object_state { unknown, asked, lacking, putting, acknowledged };
+  struct batch {
+    feed::slice entries;
+    std::set<object_id> needed;
+    std::optional<feed::operation_order> last_own;
+  };
+
+  effects step();
+  void load_batch();
+  void need(const object_id& object);
+  bool acknowledged(const object_id& object) const;
+  void plan_questions(effects& out);
+  void plan_puts(effects& out);
+  void plan_signing(effects& out);
+  void plan_push(effects& out);
+  effects stall(const error& reason);
+
+  const feed::index& feeds_;
+  const feed::journal& journal_;
+  device_id own_;
+  size_lookup size_of_;
+  push_tuning tuning_;
+
+  std::optional<delivery> delivery_;  ///< nullopt while offline
+  std::optional<batch> batch_;
+  std::map<object_id, object_state> objects_;
+  std::deque<object_id> to_ask_;
+  std::deque<object_id> to_put_;
+  std::map<object_id, std::size_t> putting_;
+  std::size_t put_bytes_ = 0;
+  bool asking_ = false;
+  bool signing_ = false;
+  bool pushing_ = false;
+  bool stalled_ = false;
+  bool idle_ = false;
+};
+
+}  // namespace keyfold::replica
