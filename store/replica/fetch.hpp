@@ -3,7 +3,9 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
+#include <tuple>
 #include <variant>
 #include <vector>
 
