@@ -1,0 +1,243 @@
+#include "actors/ledger.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <deque>
+
+#include "actors/device_store.hpp"
+#include "actors/replies.hpp"
+#include "store/ledger/log.hpp"
+
+namespace keyfold::actors {
+namespace {
+
+constexpr std::uint64_t records_per_pull = 500;
+constexpr std::size_t max_queued_statements = 64;
+constexpr int max_lost_races = 20;
+
+using answer = expected<ledger_view>;
+
+struct queued_statement {
+  statement make;
+  promise<answer> answered;
+  int races_lost = 0;
+};
+
+/// What of the ledger lies on disk.
+struct stored_ledger {
+  std::shared_ptr<db::store> store;
+  db::transaction transaction{*store};
+  db::prefixed view{transaction, prefix_of(part::ledger)};
+  ledger::log log{view};
+};
+
+struct ledger_actor_state {
+  std::shared_ptr<stored_ledger> disk;
+  std::optional<ledger::state> state;
+  std::optional<ledger::keyring> keys;
+  ledger_view current;
+  link_actor link;
+  ledger_owner owner;
+  std::deque<queued_statement> statements;  ///< the first is being appended
+  bool pulling = false;
+  std::set<workspace_id> withheld;  ///< whose bodies the relay did not give in this pull
+  std::vector<promise<answer>> refreshing;
+};
+
+using self_pointer = ledger_actor::stateful_pointer<ledger_actor_state>;
+
+void pull(self_pointer self);
+void append_first(self_pointer self);
+
+void report(const std::vector<ledger::incident>& incidents) {
+  for (const auto& incident : incidents)
+    spdlog::warn("ledger: {} at position {}", ledger::to_string(incident.kind), incident.seq.value);
+}
+
+/// Makes what was added durable, and tells everybody.
+expected<void> publish(self_pointer self) {
+  auto& s = self->state;
+  KEYFOLD_CHECK(s.disk->transaction.commit(true));
+  report(s.keys->update(*s.state));
+  s.current = std::make_shared<const ledger_snapshot>(ledger_snapshot{*s.state, *s.keys});
+  if (const auto head = s.state->head())
+    self->send(s.link, set_ledger_head{net::ledger_head{head->seq, head->hash}});
+  self->send(s.owner, ledger_changed{s.current});
+  return {};
+}
+
+expected<void> take(self_pointer self, const ledger::record& record) {
+  auto& s = self->state;
+  KEYFOLD_TRY(const auto added, ledger::add(*s.state, s.disk->log, record));
+  if (added.refused)
+    spdlog::warn("ledger: the certificate at {} has no effect: {}",
+                 record.certificate.header.seq.value, added.refused->message);
+  report(added.incidents);
+  return {};
+}
+
+/// Takes the records of an answer; gives how many there were.
+expected<std::size_t> take_all(self_pointer self, const net::answer_or_failure& got) {
+  KEYFOLD_TRY(const auto said, read_answer<net::ledger_pull_answer>(got));
+  if (said.count == 0 || got->bulk.empty()) return 0;
+  KEYFOLD_TRY(const auto list, net::decode_list(got->bulk.view()));
+  for (const auto encoded : list) {
+    KEYFOLD_TRY(const auto record, ledger::decode_record(encoded));
+    KEYFOLD_CHECK(take(self, record));
+  }
+  KEYFOLD_CHECK(publish(self));
+  return list.size();
+}
+
+void end_pull(self_pointer self, const expected<void>& result) {
+  auto& s = self->state;
+  s.pulling = false;
+  if (!result) spdlog::info("ledger: not up to date: {}", result.error().message);
+  for (auto& waiting : std::exchange(s.refreshing, {}))
+    waiting.deliver(result ? answer(s.current) : answer(fail(result)));
+}
+
+/// Asks for records; `next` goes on when they are taken.
+void request_records(self_pointer self, const net::ledger_pull& what,
+                     std::function<void(std::size_t)> next) {
+  self->request(self->state.link, caf::infinite, ask_for(what))
+      .then(
+          [self, next](const net::answer_or_failure& got) {
+            const auto taken = take_all(self, got);
+            taken ? next(*taken) : end_pull(self, fail(taken));
+          },
+          [self](const caf::error& e) { end_pull(self, tl::unexpected(to_error(e))); });
+}
+
+/// Bodies of workspaces in which this user has got a role: from the first that is missing on.
+void pull_bodies(self_pointer self) {
+  auto& s = self->state;
+  for (const auto& workspace : s.state->lacking_bodies(s.keys->self())) {
+    const auto missing = s.state->missing_body(workspace);
+    if (!missing || s.withheld.contains(workspace)) continue;
+    return request_records(self, {*missing, workspace, records_per_pull},
+                           [self, workspace, missing](std::size_t) {
+                             auto& now = self->state;
+                             if (now.state->missing_body(workspace) == missing)
+                               now.withheld.insert(workspace);
+                             pull_bodies(self);
+                           });
+  }
+  end_pull(self, {});
+}
+
+/// Brings the ledger up to the relay's head, batch by batch, then fetches the bodies that it lacks.
+void pull(self_pointer self) {
+  auto& s = self->state;
+  s.pulling = true;
+  s.withheld.clear();
+  const auto head = s.state->head();
+  const net::ledger_pull next{head ? head->seq.next() : ledger_seq{0}, std::nullopt,
+                              records_per_pull};
+  request_records(self, next,
+                  [self](std::size_t count) { count > 0 ? pull(self) : pull_bodies(self); });
+}
+
+caf::result<answer> refresh(self_pointer self) {
+  auto& s = self->state;
+  auto waiting = self->make_response_promise<answer>();
+  s.refreshing.push_back(waiting);
+  if (!s.pulling) pull(self);
+  return waiting;
+}
+
+void end_statement(self_pointer self, const expected<void>& result) {
+  auto& s = self->state;
+  s.statements.front().answered.deliver(result ? answer(s.current) : answer(fail(result)));
+  s.statements.pop_front();
+  if (!s.statements.empty()) append_first(self);
+}
+
+/// Somebody else was first: pull, then make the statement anew.
+void lost_race(self_pointer self) {
+  if (++self->state.statements.front().races_lost > max_lost_races)
+    return end_statement(self, fail(errc::timed_out, "the ledger changes too fast; try again"));
+  self->request(ledger_actor(self), caf::infinite, refresh_ledger{})
+      .then(
+          [self](const answer& refreshed) {
+            refreshed ? append_first(self) : end_statement(self, fail(refreshed));
+          },
+          [self](const caf::error& e) { end_statement(self, tl::unexpected(to_error(e))); });
+}
+
+expected<void> take_receipt(self_pointer self, const ledger::certificate& certificate,
+                            const net::answer& got) {
+  KEYFOLD_TRY(auto receipt, ledger::decode_receipt(got.bulk.view()));
+  KEYFOLD_CHECK(take(self, {certificate, std::move(receipt)}));
+  return publish(self);
+}
+
+void append_first(self_pointer self) {
+  auto& s = self->state;
+  auto made = s.statements.front().make(*s.current);
+  if (!made) return end_statement(self, fail(made));
+  auto encoded = ledger::encode_certificate(*made);
+  self->request(s.link, caf::infinite, ask_for(net::ledger_append{}, std::move(encoded)))
+      .then(
+          [self, certificate = *made](const net::answer_or_failure& got) {
+            if (got) return end_statement(self, take_receipt(self, certificate, *got));
+            if (got.error().why.code == errc::stale_head) return lost_race(self);
+            end_statement(self, tl::unexpected(got.error().why));
+          },
+          [self](const caf::error& e) { end_statement(self, tl::unexpected(to_error(e))); });
+}
+
+caf::result<answer> append(self_pointer self, const append_statement& request) {
+  auto& s = self->state;
+  if (s.statements.size() >= max_queued_statements)
+    return answer(fail(errc::queue_full, "too many changes of the ledger at once; try again"));
+  auto answered = self->make_response_promise<answer>();
+  s.statements.push_back({request.make, answered});
+  if (s.statements.size() == 1) append_first(self);
+  return answered;
+}
+
+ledger_actor::behavior_type ledger_behavior(self_pointer self, ledger_options options,
+                                            std::shared_ptr<ledger::state> stored, link_actor link,
+                                            ledger_owner owner) {
+  auto& s = self->state;
+  s.disk = std::make_shared<stored_ledger>(stored_ledger{options.store});
+  s.state.emplace(std::move(*stored));
+  s.keys.emplace(options.user, options.user_key);
+  s.link = std::move(link);
+  s.owner = std::move(owner);
+  if (auto published = publish(self); !published)
+    spdlog::error("ledger: {}", published.error().message);
+  return {
+      [self](get_ledger) { return self->state.current; },
+      [self](refresh_ledger) { return refresh(self); },
+      [self](const append_statement& request) { return append(self, request); },
+  };
+}
+
+}  // namespace
+
+expected<void> found_ledger(db::store& store, organization_id organization,
+                            const ledger::record& genesis) {
+  db::transaction transaction(store);
+  db::prefixed view(transaction, prefix_of(part::ledger));
+  ledger::log log(view);
+  ledger::state state(organization);
+  KEYFOLD_CHECK(ledger::add(state, log, genesis));
+  return transaction.commit(true);
+}
+
+expected<ledger::state> load_ledger(db::store& store, organization_id organization) {
+  db::transaction transaction(store);
+  db::prefixed view(transaction, prefix_of(part::ledger));
+  return ledger::log(view).load(organization);
+}
+
+ledger_actor spawn_ledger(caf::actor_system& system, ledger_options options, ledger::state stored,
+                          const link_actor& link, const ledger_owner& owner) {
+  return system.spawn<caf::detached>(ledger_behavior, std::move(options),
+                                     std::make_shared<ledger::state>(std::move(stored)), link,
+                                     owner);
+}
+
+}  // namespace keyfold::actors

@@ -1,0 +1,172 @@
+#include "actors/link.hpp"
+
+#include "store/ledger/receipt.hpp"
+
+namespace keyfold::actors {
+namespace {
+
+/// Hands transport's calls on to the actor; lives as long as the transport's link.
+class forwarder final : public net::listener {
+ public:
+  explicit forwarder(const link_actor& to) : to_(caf::actor_cast<caf::actor_addr>(to)) {}
+  void on_up(net::link_id, const net::peer&) override { forward(transport_up{}); }
+  void on_message(net::link_id, net::message m) override {
+    forward(transport_message{std::move(m)});
+  }
+  void on_down(net::link_id, const error& why) override { forward(transport_down{why}); }
+
+ private:
+  template <class Message>
+  void forward(Message&& m) {
+    if (auto to = caf::actor_cast<caf::actor>(to_)) caf::anon_send(to, std::forward<Message>(m));
+  }
+  caf::actor_addr to_;  // weak: the listener must not keep a finished actor alive
+};
+
+struct link_actor_state {
+  std::optional<link_options> options;
+  link_owner owner;
+  std::optional<net::client_session> session;
+  std::optional<net::link_id> link;
+  link_facts facts;
+  std::uint64_t last_token = 0;
+  std::map<net::request_token, promise<net::answer_or_failure>> waiting;
+  std::optional<net::instant> next_tick;
+
+  ~link_actor_state() {
+    if (link) options->transport->close(*link);
+  }
+};
+
+using self_pointer = link_actor::stateful_pointer<link_actor_state>;
+
+net::hello make_hello(const link_options& options) {
+  net::hello out;
+  out.organization = options.organization;
+  out.mode = options.mode;
+  system_random().fill(out.nonce.value);
+  out.head = options.head;
+  return out;
+}
+
+void schedule(self_pointer self) {
+  auto& s = self->state;
+  const auto next = s.session->next();
+  if (!next || (s.next_tick && *s.next_tick <= *next)) return;
+  s.next_tick = next;
+  const auto now = monotonic_now();
+  self->delayed_send(self, *next > now ? *next - now : net::instant{1}, tick{});
+}
+
+void carry_out(self_pointer self, net::client_effects effects) {
+  auto& s = self->state;
+  for (auto& effect : effects) {
+    if (auto* out = std::get_if<net::effect::send>(&effect)) {
+      if (auto sent = s.options->transport->send(*s.link, out->m); !sent)
+        s.options->transport->drop(*s.link, sent.error());
+    } else if (auto* answered = std::get_if<net::effect::answered>(&effect)) {
+      if (auto node = s.waiting.extract(answered->token)) node.mapped().deliver(answered->result);
+    } else if (auto* greeted = std::get_if<net::effect::greeted>(&effect)) {
+      s.facts.state = link_state::online;
+      s.facts.why.reset();
+      self->send(s.owner, relay_online{std::move(greeted->answer)});
+    } else if (auto* event = std::get_if<net::effect::event>(&effect)) {
+      self->send(s.owner, relay_event{std::move(event->m)});
+    } else if (auto* closed = std::get_if<net::effect::closed>(&effect)) {
+      s.options->transport->drop(*s.link, closed->why);
+    }
+  }
+  schedule(self);
+}
+
+/// A refusal that trying again will hardly change.
+bool is_refusal(const error& why) {
+  return why.code != errc::disconnected && why.code != errc::timed_out &&
+         why.code != errc::unreachable;
+}
+
+void went_down(self_pointer self, const error& why) {
+  auto& s = self->state;
+  carry_out(self, s.session->down(why));
+  s.facts.state = is_refusal(why) ? link_state::refused : link_state::offline;
+  s.facts.why = why;
+  self->send(s.owner, relay_offline{why});
+}
+
+net::hello_verifier verifier_for(const link_options& options) {
+  return [key = options.receipt_key](const net::hello& sent,
+                                     const net::hello_answer& got) -> expected<void> {
+    if (!key) return {};
+    return check_greeting(sent, got, *key);
+  };
+}
+
+void connect(self_pointer self, link_options options) {
+  auto& s = self->state;
+  auto connected = options.transport->connect("tcp://" + s.facts.endpoint, options.relay.key,
+                                              options.key, std::make_shared<forwarder>(self));
+  s.options.emplace(std::move(options));
+  if (connected)
+    s.link = *connected;
+  else
+    self->send(s.owner, relay_offline{connected.error()});
+}
+
+caf::result<net::answer_or_failure> make_request(self_pointer self, const ask& request) {
+  auto& s = self->state;
+  if (!s.link)
+    return net::answer_or_failure(
+        tl::unexpected(net::failure{{errc::unreachable, "there is no link to the relay"}, {}}));
+  const auto token = ++s.last_token;
+  auto answer = self->make_response_promise<net::answer_or_failure>();
+  s.waiting.emplace(token, answer);
+  auto effects = s.session->ask(token, request.what, monotonic_now());
+  if (effects) {
+    carry_out(self, std::move(*effects));
+  } else {
+    s.waiting.erase(token);
+    answer.deliver(net::answer_or_failure(tl::unexpected(net::failure{effects.error(), {}})));
+  }
+  return answer;
+}
+
+link_actor::behavior_type link(self_pointer self, link_options options, link_owner owner) {
+  auto& s = self->state;
+  s.session.emplace(verifier_for(options));
+  s.owner = std::move(owner);
+  s.facts.endpoint = invitation::host_and_port(options.relay);
+  connect(self, std::move(options));
+  return {
+      [self](const ask& request) { return make_request(self, request); },
+      [self](get_link_facts) { return self->state.facts; },
+      [self](const set_ledger_head& said) { self->state.options->head = said.head; },
+      [self](transport_up) {
+        auto& now = self->state;
+        carry_out(self, now.session->up(make_hello(*now.options), monotonic_now()));
+      },
+      [self](const transport_message& got) {
+        carry_out(self, self->state.session->received(got.m, monotonic_now()));
+      },
+      [self](const transport_down& got) { went_down(self, got.why); },
+      [self](tick) {
+        self->state.next_tick.reset();
+        carry_out(self, self->state.session->tick(monotonic_now()));
+      },
+  };
+}
+
+}  // namespace
+
+expected<void> check_greeting(const net::hello& sent, const net::hello_answer& got,
+                              const signing_public_key& receipt_key) {
+  KEYFOLD_TRY(const auto said, ledger::verify_statement(got.statement, got.signature, receipt_key));
+  if (said.statement.organization != sent.organization || said.statement.nonce != sent.nonce)
+    return fail(errc::bad_receipt, "the relay's greeting is not an answer to ours");
+  return {};
+}
+
+link_actor spawn_link(caf::actor_system& system, link_options options, const link_owner& owner) {
+  return system.spawn(link, std::move(options), owner);
+}
+
+}  // namespace keyfold::actors
