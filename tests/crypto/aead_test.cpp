@@ -31,7 +31,7 @@ struct sealed_message {
 }  // namespace
 
 TEST_CASE("sealed messages agree with their vectors and open") {
-  for (const auto& row : tests::vectors("crypto")["aead"]) {
+  for (const auto& row : tests::vectors("crypto", "aead")) {
     const auto key = symmetric_key::from(tests::unhex(row["key"])).value();
     const auto name = row["context"].get<std::string>();
     const auto associated = tests::unhex(row["associated"]);

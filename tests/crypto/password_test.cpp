@@ -7,7 +7,7 @@
 using namespace keyfold;
 
 TEST_CASE("keys from passwords agree with their vectors") {
-  for (const auto& row : tests::vectors("crypto")["argon2id"]) {
+  for (const auto& row : tests::vectors("crypto", "argon2id")) {
     password_parameters parameters{.memory_kib = row["memory_kib"], .passes = row["passes"]};
     const auto salt = tests::unhex(row["salt"]);
     std::copy(salt.begin(), salt.end(), parameters.salt.begin());

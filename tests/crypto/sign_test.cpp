@@ -19,7 +19,7 @@ struct signed_message {
 }  // namespace
 
 TEST_CASE("signatures agree with their vectors and verify") {
-  for (const auto& row : tests::vectors("crypto")["sign"]) {
+  for (const auto& row : tests::vectors("crypto", "sign")) {
     const signing_key key(signing_seed::from(tests::unhex(row["seed"])).value());
     CHECK(to_hex(key.public_key().encode()) == row["public"].get<std::string>());
     const auto message = tests::unhex(row["message"]);

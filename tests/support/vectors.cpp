@@ -5,11 +5,11 @@
 
 namespace keyfold::tests {
 
-nlohmann::json vectors(std::string_view name) {
-  const auto path = std::string(KEYFOLD_TEST_VECTORS "/").append(name).append(".json");
+nlohmann::json vectors(std::string_view file, const char* group) {
+  const auto path = std::string(KEYFOLD_TEST_VECTORS "/").append(file).append(".json");
   std::ifstream in(path);
   if (!in) throw std::runtime_error("cannot read " + path);
-  return nlohmann::json::parse(in);
+  return nlohmann::json::parse(in).at(group);
 }
 
 bytes unhex(const nlohmann::json& text) {

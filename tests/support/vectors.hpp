@@ -8,8 +8,8 @@
 
 namespace keyfold::tests {
 
-/// The document tests/vectors/`name`.json; throws when it cannot be read.
-nlohmann::json vectors(std::string_view name);
+/// The rows of `group` in tests/vectors/`file`.json; throws when there are none.
+nlohmann::json vectors(std::string_view file, const char* group);
 /// The bytes of a hexadecimal string in a vector; throws when it is none.
 bytes unhex(const nlohmann::json& text);
 
