@@ -1,0 +1,66 @@
+// Objects to files: puts a file, or a range of it, together from its content.
+//
+// Order of checks: the content's list (its chunks, if it is of level 1), rows, sum of lengths, list
+// hash; then whether all objects are here; then chunk by chunk: seal, plaintext hash, and only then
+// the sink.
+#pragma once
+
+#include "store/object/list.hpp"
+
+namespace keyfold::object {
+
+/// Where objects come from.
+class source {
+ public:
+  virtual ~source() = default;
+  [[nodiscard]] virtual expected<bool> has(const object_id& id) = 0;
+  /// At least the asked cells of the object, if it has them, from number `first` on; nullopt: it is
+  /// not here.
+  [[nodiscard]] virtual expected<std::optional<cell_range>> get(const object_id& id,
+                                                                cell_span cells) = 0;
+};
+
+/// Takes plaintext in order; its failure ends the reading.
+using content_sink = std::function<expected<void>(bytes_view)>;
+
+/// A file's resolved list of chunks. Not thread-safe; `objects` must outlive it.
+class file_reader {
+ public:
+  /// Resolves and checks the list. `errc::objects_missing`: the list itself lies in objects that
+  /// are not here, which are added to `missing`. `errc::bad_chunk_list`, `errc::chunk_mismatch`,
+  /// `errc::bad_seal`, …
+  [[nodiscard]] static expected<file_reader> open(const file_content& content, source& objects,
+                                                  std::vector<object_id>& missing);
+
+  [[nodiscard]] std::uint64_t size() const { return ends_.empty() ? 0 : ends_.back(); }
+  /// The objects that hold these bytes, ascending, each once. Bytes beyond the end are none.
+  [[nodiscard]] std::vector<object_id> objects_of(std::uint64_t offset, std::uint64_t length) const;
+  /// Writes the bytes [offset, offset + length), as far as the file has them, to `sink`. If objects
+  /// are not here: `errc::objects_missing`, they are added to `missing`, and nothing was written
+  /// (but if one vanishes in between). No byte of a chunk is written before the chunk was checked.
+  [[nodiscard]] expected<void> read(std::uint64_t offset, std::uint64_t length,
+                                    const content_sink& sink, std::vector<object_id>& missing);
+  [[nodiscard]] expected<void> read_all(const content_sink& sink, std::vector<object_id>& missing) {
+    return read(0, size(), sink, missing);
+  }
+  [[nodiscard]] const std::vector<chunk_ref>& chunks() const { return chunks_; }
+
+ private:
+  file_reader(source& objects, std::vector<chunk_ref> chunks);
+  struct piece;
+  /// Numbers of the chunks that hold these bytes: [first, last).
+  [[nodiscard]] std::pair<std::size_t, std::size_t> chunks_of(std::uint64_t offset,
+                                                              std::uint64_t length) const;
+
+  source* objects_;
+  std::vector<chunk_ref> chunks_;
+  std::vector<std::uint64_t> ends_;  ///< where each chunk ends in the file
+};
+
+/// All objects that a content needs: those it names, and those that its list names (ascending, each
+/// once).
+[[nodiscard]] expected<std::vector<object_id>> objects_of(const file_content& content,
+                                                          source& objects,
+                                                          std::vector<object_id>& missing);
+
+}  // namespace keyfold::object

@@ -1,0 +1,87 @@
+// Objects: sealed, padded bundles of chunks (FORMATS 4).
+//
+//   object    := stream( chunk ‖ chunk ‖ … ‖ zeros to Padmé(length, at least 4 KiB) )    under a
+//   key of its own object id := hash("object", u8 0x13 ‖ u64 object size ‖ hash("cell", sealed
+//   cell)…)
+//
+// The id covers every cell, so anybody can check an object, or a range of its cells that comes with
+// the list of cell hashes; who knows the key cannot answer with other bytes (THREATS A5, A6, A28).
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "crypto/random.hpp"
+#include "crypto/stream.hpp"
+#include "store/object/chunker.hpp"
+#include "store/workspace/operation.hpp"
+
+namespace keyfold::object {
+
+using workspace::chunk_ref;
+using workspace::file_content;
+
+inline constexpr std::size_t bundle_size =
+    2 * 1024 * 1024;  ///< of chunks; a single one may be longer
+inline constexpr std::size_t min_padded_size = 4 * 1024;
+inline constexpr std::size_t max_object_size = sealed_stream_size(max_chunk_size);
+
+/// A range of an object's cells, with what proves them.
+struct cell_range {
+  std::uint64_t object_size = 0;  ///< of the whole object
+  std::size_t first = 0;          ///< number of the first cell in `cells`
+  bytes cells;
+  std::vector<hash32> hashes;  ///< of all cells of the object
+};
+
+/// An object whose bytes are those of its id. Cheap to copy: the bytes are shared and never change.
+class sealed_object {
+ public:
+  /// Checks bytes from outside: `errc::too_large`, `errc::malformed` or `errc::object_mismatch`.
+  [[nodiscard]] static expected<sealed_object> check(const object_id& id, bytes data);
+
+  [[nodiscard]] const object_id& id() const { return id_; }
+  [[nodiscard]] bytes_view data() const { return *data_; }
+  [[nodiscard]] const std::vector<hash32>& hashes() const { return *hashes_; }
+  [[nodiscard]] std::size_t size() const { return data_->size(); }
+
+ private:
+  friend sealed_object seal_object(const symmetric_key& key, bytes chunks);
+  explicit sealed_object(bytes data);
+  object_id id_;
+  std::shared_ptr<const bytes> data_;
+  std::shared_ptr<const std::vector<hash32>> hashes_;
+};
+
+/// Pads and seals. `key` is random and never seals anything else; `chunks` has 1 to max_chunk_size
+/// bytes.
+[[nodiscard]] sealed_object seal_object(const symmetric_key& key, bytes chunks);
+
+/// How many cells an object of `size` bytes has; 0 when no object has that size.
+[[nodiscard]] std::size_t cell_count(std::uint64_t size);
+/// The id that an object of that size and those cell hashes has.
+[[nodiscard]] object_id id_of(std::uint64_t size, std::span<const hash32> hashes);
+/// Checks a range from outside: size, number of hashes, id, then each cell. `errc::malformed` or
+/// `errc::object_mismatch`.
+[[nodiscard]] expected<void> check_range(const object_id& id, const cell_range& range);
+
+/// Which cells hold the bytes [offset, offset + length) of an object's plaintext; length > 0.
+struct cell_span {
+  std::size_t first;
+  std::size_t count;
+};
+[[nodiscard]] cell_span cells_of(std::uint64_t offset, std::uint64_t length);
+
+/// The chunk's plaintext, out of cells that begin with number `first` and reach at least to the
+/// chunk's end. The cells need not have been checked: they open only under the object's key, and
+/// the plaintext must have the chunk's hash. `errc::bad_chunk_list` (it cannot lie there),
+/// `errc::bad_seal`, `errc::chunk_mismatch`.
+[[nodiscard]] expected<bytes> open_chunk(const chunk_ref& chunk, std::uint64_t object_size,
+                                         std::size_t first, bytes_view cells);
+[[nodiscard]] inline expected<bytes> open_chunk(const chunk_ref& chunk, const sealed_object& o) {
+  return open_chunk(chunk, o.size(), 0, o.data());
+}
+
+[[nodiscard]] hash32 hash_chunk(bytes_view plaintext);
+
+}  // namespace keyfold::object

@@ -1,0 +1,73 @@
+// Objects on disk, at a device and at a relay.
+//
+//   folder/A/B/<base32 of the id>  := object ‖ hash of each cell (32)…      larger than 32 KiB
+//   folder/tmp/                       files being written
+//   db: prefix ‖ 'd' ‖ id          -> object ‖ hash of each cell            up to 32 KiB
+//       prefix ‖ 'i' ‖ id          -> u64 object size                       an object is here if
+//       and only if it has this
+//
+// A batch: temporary files, renamed into place, one syncfs, then the index entries in one synced
+// write. A crash before the last step leaves files that the index does not know: they are not
+// visible, and the next put replaces them.
+#pragma once
+
+#include <atomic>
+#include <mutex>
+
+#include "store/db/file.hpp"
+#include "store/db/kv.hpp"
+#include "store/object/seal.hpp"
+
+namespace keyfold::object {
+
+/// Thread-safe; blocks on the disk.
+class store {
+ public:
+  /// Opens or makes the storage in `folder`, with its index and small objects in `index` (which
+  /// must outlive it) below `prefix`. Files left by a crash in writing are removed.
+  [[nodiscard]] static expected<std::unique_ptr<store>> open(const std::string& folder,
+                                                             db::store& index, bytes prefix);
+
+  /// Stores all; once it returns they survive a power cut. Those that are here already are passed
+  /// over. `errc::disk_full`, `errc::io_failed`: then some may be stored.
+  [[nodiscard]] expected<void> put(std::span<const sealed_object> objects);
+  /// nullopt: not here. Bytes that are not those of the id: `errc::damaged`, they are put aside (a
+  /// file as
+  /// `<name>.damaged`), and the object is not here any more.
+  [[nodiscard]] expected<std::optional<sealed_object>> get(const object_id& id);
+  /// At most `count` cells from `first` on, with the hashes of all; checked as get() does.
+  /// `errc::malformed` when the object has no such cell.
+  [[nodiscard]] expected<std::optional<cell_range>> get_range(const object_id& id,
+                                                              std::size_t first, std::size_t count);
+  [[nodiscard]] expected<bool> has(const object_id& id) const;
+  /// The object's size in bytes; nullopt when it is not here.
+  [[nodiscard]] expected<std::optional<std::uint64_t>> size_of(const object_id& id) const;
+  /// Removes those that are here.
+  [[nodiscard]] expected<void> remove(std::span<const object_id> ids);
+  /// Visits all, ascending by id, until `visit` returns false.
+  [[nodiscard]] expected<void> list(
+      const std::function<bool(const object_id&, std::uint64_t size)>& visit) const;
+  /// The sum of all sizes in bytes.
+  [[nodiscard]] std::uint64_t total_size() const { return total_; }
+
+ private:
+  struct place;
+  store(db::file folder, db::store& index, bytes prefix);
+  [[nodiscard]] bytes key(char kind, const object_id& id) const;
+  [[nodiscard]] expected<void> count_all();
+  [[nodiscard]] expected<void> remove_temporaries() const;
+  [[nodiscard]] expected<void> put_file(const sealed_object& o);
+  /// Moves what lies under the id aside and takes it out of the index; gives `errc::damaged`.
+  [[nodiscard]] tl::unexpected<error> put_aside(const object_id& id);
+  [[nodiscard]] expected<std::optional<cell_range>> read(const object_id& id, std::size_t first,
+                                                         std::size_t count) const;
+
+  db::file folder_;
+  db::store& index_;
+  const bytes prefix_;
+  std::mutex changing_;
+  std::atomic<std::uint64_t> total_ = 0;
+  std::atomic<std::uint64_t> next_temporary_ = 0;
+};
+
+}  // namespace keyfold::object
