@@ -129,7 +129,7 @@ expected<void> side::take(bytes_view payload) {
     return keyfold::fail(errc::too_large, "a message beyond its limit");
   if (is_sealed(payload)) return take_sealed(payload);
   KEYFOLD_TRY(const auto what, kind_of(payload));
-  if (what == message_kind::abort) return take_abort(payload);
+  if (what == message_kind::abort) return take_abort(payload, false);
   if (what == message_kind::commit && phase_ == phase::committed) return take_commit(payload);
   if (what == message_kind::reveal && phase_ == phase::revealed) return take_reveal(payload);
   return keyfold::fail(errc::unexpected_message, "a message that its step does not allow");
@@ -160,13 +160,18 @@ expected<void> side::take_sealed(bytes_view payload) {
     return keyfold::fail(errc::unexpected_message, "a sealed message before there is a key");
   KEYFOLD_TRY(const auto message, pairing_->open(payload));
   KEYFOLD_TRY(const auto what, kind_of(message.view()));
-  if (what == message_kind::abort) return take_abort(message.view());
+  if (what == message_kind::abort) return take_abort(message.view(), true);
   return on_message(what, message.view());
 }
 
-expected<void> side::take_abort(bytes_view message) {
+expected<void> side::take_abort(bytes_view message, bool authentic) {
   KEYFOLD_TRY(const auto name, decode_abort(message));
   const auto why = reason_from_string(name);
+  // Whoever has the token can say that much: a greeter waits for the one with whom he shares a key.
+  if (!authentic && own_ == party::greeter) {
+    restart(why);
+    return {};
+  }
   switch (why) {
     case reason::refused:
       on_refused({errc::unexpected_message, "the other side refused what it got from here"});

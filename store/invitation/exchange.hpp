@@ -113,7 +113,7 @@ class side {
   [[nodiscard]] expected<void> take_commit(bytes_view payload);
   [[nodiscard]] expected<void> take_reveal(bytes_view payload);
   [[nodiscard]] expected<void> take_sealed(bytes_view payload);
-  [[nodiscard]] expected<void> take_abort(bytes_view message);
+  [[nodiscard]] expected<void> take_abort(bytes_view message, bool authentic);
   void end_attempt(reason why, std::optional<error> refusal = {});
   void wipe();
 

@@ -25,6 +25,11 @@ std::optional<std::string> take_optional_text(reader& r, std::size_t max) {
   return take_text(r, max);
 }
 
+/// The first field, which names the kind.
+void take_kind(reader& r, message_kind expected_kind) {
+  if (r.uint() != static_cast<std::uint64_t>(expected_kind)) r.break_off();
+}
+
 bytes signed_part(const hash32& transcript, bytes_view body) {
   auto out = to_bytes(transcript.view());
   append(out, body);
@@ -97,7 +102,7 @@ bytes encode_claim(const claim& c, const signing_key& device, const hash32& tran
 expected<claim> decode_claim(bytes_view message, kind k, const hash32& transcript) {
   KEYFOLD_TRY(auto r, reader::parse(message, limits));
   r.array(3);
-  r.uint();
+  take_kind(r, message_kind::claim);
   const auto body = r.bin(max_payload);
   const auto signature = r.bin(signature_size);
   KEYFOLD_CHECK(r.finish());
@@ -122,7 +127,7 @@ expected<admission> decode_admit(bytes_view message, kind k, const organization_
   KEYFOLD_TRY(auto r, reader::parse(message, limits));
   admission out;
   r.array(9);
-  r.uint();
+  take_kind(r, message_kind::admit);
   out.user = r.id<user_id>();
   out.device = r.id<device_id>();
   const auto profile = r.uint_up_to(3);
@@ -157,7 +162,7 @@ bytes encode_abort(std::string_view reason) {
 expected<std::string> decode_abort(bytes_view message) {
   KEYFOLD_TRY(auto r, reader::parse(message, limits));
   r.array(2);
-  r.uint();
+  take_kind(r, message_kind::abort);
   auto out = std::string(r.str(64));
   KEYFOLD_CHECK(r.finish());
   return out;

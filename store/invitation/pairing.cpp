@@ -99,7 +99,7 @@ bytes handshake::commit() const {
 expected<void> handshake::take_commit(bytes_view payload) {
   KEYFOLD_TRY(auto r, reader::parse(payload));
   r.array(4);
-  r.uint();
+  if (r.uint() != static_cast<std::uint64_t>(message_kind::commit)) r.break_off();
   const auto key = r.bin(33);
   offer theirs;
   theirs.commitment = r.id<hash32>();
@@ -138,7 +138,7 @@ expected<pairing> handshake::take_reveal(bytes_view payload) const {
   assert(theirs_);
   KEYFOLD_TRY(auto r, reader::parse(payload));
   r.array(2);
-  r.uint();
+  if (r.uint() != static_cast<std::uint64_t>(message_kind::reveal)) r.break_off();
   auto theirs = *theirs_;
   theirs.nonce = r.id<hash32>();
   KEYFOLD_CHECK(r.finish());
