@@ -112,8 +112,8 @@ verdict judge(const header& h, const entry_hash& hash, std::span<const feed_head
   const auto before = look_up(h, seen, held);
   verdict out;
   out.missing = before.missing;
-  out.needs_ledger = !record;
-  if (!record || !before.missing.empty()) return out;
+  out.needs_ledger = !record || !ledger.complete_at(h.workspace, h.ledger.seq);
+  if (out.needs_ledger || !out.missing.empty()) return out;
 
   if (*record != h.ledger.hash) return invalid(errc::ledger_mismatch);
   const auto author = ledger.find_device(h.device);
