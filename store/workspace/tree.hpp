@@ -76,9 +76,10 @@ class tree {
   tree(db::view& state, workspace_id workspace, symmetric_key name_key,
        const feed::causality& causes);
 
-  /// Adds the operations of an entry that counts. Any order of arrival gives the same state.
-  /// An operation that breaks a rule is void alone.
-  void apply(const entry_order& entry, std::span<const operation> operations,
+  /// Adds operations of an entry that counts, `first.index` being the order of the first of them (a
+  /// journal adds to its pending entry one by one). Any order of arrival gives the same state. An
+  /// operation that breaks a rule is void alone.
+  void apply(const entry_order& first, std::span<const operation> operations,
              tree_changes& changes);
   /// Takes an entry out again: it was quarantined after it had counted.
   void retract(const entry_order& entry, tree_changes& changes);

@@ -1,0 +1,129 @@
+#include "store/workspace/tree.hpp"
+
+#include "store/workspace/editor.hpp"
+#include "store/workspace/projection.hpp"
+
+namespace keyfold::workspace {
+namespace {
+
+/// Rewrites an entry's order wherever the tree keeps it.
+class renaming : public lookup {
+ public:
+  renaming(const lookup& tree, const entry_order& from, const entry_order& to)
+      : lookup(tree), from_(entry_of(from)), to_(entry_of(to)) {}
+
+  void run() {
+    for (const auto& at : operations_of(from_))
+      if (const auto o = operation_at(at)) rename(*o, at);
+    records_.flush();
+  }
+
+ private:
+  [[nodiscard]] entry_order renamed(entry_order at) const {
+    if (entry_of(at) != from_) return at;
+    const auto index = at.index;
+    at = to_;
+    at.index = index;
+    return at;
+  }
+  /// The key whose parts are `parts` and then the order.
+  template <class... Parts>
+  void rename_key(table t, const entry_order& at, const Parts&... parts) {
+    const auto key = key_of(t, parts..., at);
+    const auto value = state_.get(key);
+    if (!value) return;
+    state_.erase(key);
+    state_.put(key_of(t, parts..., renamed(at)), *value);
+  }
+  void rename_current(node_id node, version_id version) {
+    const auto key = key_of(table::current, node, version);
+    if (const auto value = state_.get(key))
+      state_.put(key, encode_order(renamed(order_at_end(*value))));
+  }
+  void rename_endings(node_id node, std::span<const version_id> versions, const entry_order& at) {
+    for (const auto& version : versions) rename_key(table::endings, at, node, version);
+  }
+  void rename(const operation& o, const entry_order& at) {
+    for (const auto& node : nodes_of(o, at)) {
+      rename_key(table::placements, at, node);
+      rename_key(table::deletes, at, node);
+      rename_record(node);
+    }
+    rename_key(table::folder_moves, at);
+    if (const auto* write = std::get_if<write_operation>(&o)) {
+      rename_key(table::writes, at, write->node);
+      rename_key(table::version_uses, at, write->version);
+      rename_endings(write->node, write->replaces, at);
+      rename_current(write->node, write->version);
+      for (const auto& node : nodes_split_off(write->version)) rename_current(node, write->version);
+    } else if (const auto* drop = std::get_if<drop_operation>(&o)) {
+      rename_endings(drop->node, drop->versions, at);
+    } else if (const auto* split = std::get_if<split_operation>(&o)) {
+      rename_endings(split->node, {&split->version, 1}, at);
+      rename_key(table::splits, at, split->version);
+    }
+    rename_key(table::operations, at);
+  }
+  void rename_record(node_id node) {
+    auto& r = records_.edit(node);
+    r.created = renamed(r.created);
+    r.placed = renamed(r.placed);
+    for (auto& mark : r.deletes) mark = renamed(mark);
+  }
+
+  entry_order from_;
+  entry_order to_;
+};
+
+}  // namespace
+
+tree::tree(db::view& state, workspace_id workspace, symmetric_key name_key,
+           const feed::causality& causes)
+    : state_(state), workspace_(workspace), name_key_(name_key), causes_(causes) {}
+
+void tree::apply(const entry_order& first, std::span<const operation> operations,
+                 tree_changes& changes) {
+  editor(state_, workspace_, name_key_, causes_, changes).apply(first, operations);
+}
+
+void tree::retract(const entry_order& entry, tree_changes& changes) {
+  editor(state_, workspace_, name_key_, causes_, changes).retract(entry);
+}
+
+void tree::sign(const entry_order& unsigned_entry, const entry_order& signed_entry) {
+  renaming(lookup(state_, workspace_, name_key_, causes_), unsigned_entry, signed_entry).run();
+}
+
+std::vector<shown_entry> tree::list(std::span<const node_id> merged) const {
+  return projection(state_, workspace_, name_key_, causes_).list(merged);
+}
+
+std::optional<shown_entry> tree::find(std::span<const std::string> path) const {
+  return projection(state_, workspace_, name_key_, causes_).find_path(path);
+}
+
+std::optional<std::vector<std::string>> tree::path_of(node_id node) const {
+  return projection(state_, workspace_, name_key_, causes_).path_of(node);
+}
+
+std::vector<shown_version> tree::history(node_id node) const {
+  return projection(state_, workspace_, name_key_, causes_).history(node);
+}
+
+std::vector<version_id> tree::current_versions(node_id node) const {
+  std::vector<version_id> out;
+  for (const auto& current : lookup(state_, workspace_, name_key_, causes_).current_versions(node))
+    out.push_back(current.version);
+  return out;
+}
+
+bool tree::is_skeleton(node_id folder) const {
+  const lookup questions(state_, workspace_, name_key_, causes_);
+  return questions.find(folder).folder && !questions.hidden_by(folder).empty();
+}
+
+tree::totals tree::count() const {
+  return projection(state_, workspace_, name_key_, causes_).count();
+}
+
+}  // namespace keyfold::workspace
