@@ -20,6 +20,10 @@
 #include "store/feed/verdict.hpp"
 
 namespace keyfold::feed {
+namespace records {
+struct branch_record;
+struct meta_record;
+}  // namespace records
 
 using branch_number = std::uint32_t;
 /// For each branch the first seq that is not known. Branches of which nothing is known are left
@@ -126,6 +130,11 @@ class index final : public causality, public past {
   /// The heads when `until` entries were held, of those branches that grew since `since` were.
   [[nodiscard]] std::vector<head_then> heads_between(std::uint64_t since,
                                                      std::uint64_t until) const;
+  /// Where the entry stands: its branch, and its seq in it; nullopt when it is not held.
+  [[nodiscard]] std::optional<std::pair<branch_number, feed_seq>> find_branch(
+      const entry_hash& hash) const;
+  /// The number of branches of all feeds: it grows with each new generation and fork.
+  [[nodiscard]] std::size_t branches() const;
   /// The branches of a generation: 0 unknown, 1 a chain, more after forks.
   [[nodiscard]] std::size_t branches_of(device_id device, generation_id generation) const;
 
@@ -134,14 +143,15 @@ class index final : public causality, public past {
   [[nodiscard]] workspace_id workspace() const { return workspace_; }
 
  private:
-  struct branch;
-  struct meta;
-  struct located;
-
-  void store(const entry& e, const verdict& v, std::span<const feed_head> seen, added& out);
-  /// Judges the branches of a generation (or of all) anew; adds what changed to `out`.
-  void recut(std::span<branch_number> numbers, const ledger::view& ledger,
+  struct judged;
+  [[nodiscard]] judged judge_all(const entry& e, const ledger::view& ledger) const;
+  void store(const entry& e, const judged& j, added& out);
+  [[nodiscard]] records::branch_record branch_for(const entry& e, std::optional<fork>& forked);
+  [[nodiscard]] std::uint64_t cut_of(const records::branch_record& b,
+                                     std::span<const ledger::removal> removals) const;
+  void recut(std::vector<records::branch_record> branches, const ledger::view& ledger,
              std::vector<standing_change>& out);
+  [[nodiscard]] held_entry describe(const records::meta_record& m) const;
 
   db::view& state_;
   organization_id organization_;

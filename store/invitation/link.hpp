@@ -51,14 +51,14 @@ struct creation_link {
   bool operator==(const creation_link&) const = default;
 };
 
-using link = std::variant<relay_address, invitation_link, creation_link>;
+using any_link = std::variant<relay_address, invitation_link, creation_link>;
 
 inline constexpr std::size_t max_link_size = 2048;
 inline constexpr std::size_t max_organization_name = 128;  ///< bytes of UTF-8
 
 /// `errc::bad_link` with a sentence for the person who pasted it, unless `text` is exactly what
 /// format() makes.
-[[nodiscard]] expected<link> parse_link(std::string_view text);
+[[nodiscard]] expected<any_link> parse_link(std::string_view text);
 /// As parse_link(), and `errc::bad_link` for a link of another sort.
 [[nodiscard]] expected<relay_address> parse_address(std::string_view text);
 [[nodiscard]] expected<invitation_link> parse_invitation(std::string_view text);

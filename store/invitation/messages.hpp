@@ -73,7 +73,7 @@ struct admission {
 /// `errc::malformed`, `errc::bad_key` or `errc::key_in_use` (one key twice), and
 /// `errc::bad_signature` when the signature is of another transcript, claim or key.
 [[nodiscard]] expected<claim> decode_claim(bytes_view message, kind k, const hash32& transcript);
-[[nodiscard]] bytes encode_admit(const admission& a);
+[[nodiscard]] secret_buffer encode_admit(const admission& a);
 /// `errc::malformed`; `errc::wrong_organization` unless the root key is that of `organization`.
 [[nodiscard]] expected<admission> decode_admit(bytes_view message, kind k,
                                                const organization_id& organization);
