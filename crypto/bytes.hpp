@@ -1,7 +1,7 @@
 // Byte strings, their text forms, and views on them.
 //
-//   base32    := RFC 4648 bit order, alphabet A-Z 2-9 without I, O, 0, 1; no padding (ids, SAS
-//   codes) base64url := RFC 4648 section 5, no padding (keys and tokens in links)
+//   base32    := RFC 4648 bit order, alphabet A-Z 2-9 without I, O, 0, 1; no padding (ids, codes)
+//   base64url := RFC 4648 section 5, no padding (keys and tokens in links)
 #pragma once
 
 #include <array>

@@ -1,11 +1,11 @@
 // The strict subset of msgpack that every Keyfold format uses:
 //
-//   value := nil | bool | uint (u64) | str (UTF-8 is checked where it matters) | bin | array of
-//   value
+//   value := nil | bool | uint (u64) | str (UTF-8 is checked where it matters) | bin | array
+//   array := value*
 //
 // No maps, negative numbers, floats or extensions; each value in its shortest encoding, so that a
-// value has exactly one. Structures are arrays of a fixed number of fields. A decoder checks,
-// before it allocates: depth, the sum of all announced element counts against the number of bytes
+// value has exactly one. Structures are arrays of a fixed number of fields.
+// A decoder checks, before it allocates: depth, the sum of all announced element counts against the number of bytes
 // (an element takes at least one), and that nothing stands after the value.
 #pragma once
 
