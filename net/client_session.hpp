@@ -118,6 +118,7 @@ class client_session {
   };
 
   void send_waiting(client_effects& out);
+  void expire(instant now, client_effects& out);
   void finish(std::map<std::uint64_t, pending>::iterator which, answer_or_failure result,
               client_effects& out);
   void end_all(const error& why, client_effects& out);
@@ -125,6 +126,7 @@ class client_session {
   void on_greeting(const message& m, instant now, client_effects& out);
   void on_answer(const message& m, client_effects& out);
   [[nodiscard]] bool fits(const pending& p) const;
+  static std::size_t bytes_of(const pending& p) { return p.what.body.size() + p.what.bulk.size(); }
   static pending prepare(request_token token, request what, instant now);
 
   hello_verifier verify_;

@@ -119,6 +119,7 @@ void put_field(writer& w, const limited<const std::vector<T>>& field) {
 }
 template <class T>
 void get_field(reader& r, const limited<std::vector<T>>& field) {
+  field.value.clear();  // a default is no part of what came
   const auto count = r.array_up_to(field.max);
   for (std::size_t i = 0; i < count && r.good(); ++i) get(r, field.value.emplace_back());
 }

@@ -7,6 +7,7 @@
 // its session ended.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <variant>
 #include <vector>
@@ -22,6 +23,7 @@ struct server_options {
   instant greeting_timeout{10'000};
   instant ping_after{15'000};
   instant gone_after{60'000};
+  std::size_t event_window = 8 * 1024 * 1024;  ///< bytes of events not passed by an answered ping
   // Tuning
   std::size_t max_bulk_under_way =
       12 * 1024 * 1024;  ///< the client's put credit and one message more
@@ -41,11 +43,13 @@ struct requested {
 struct ended {
   error why;
 };
+/// Events that waited for has_room() may go on.
+struct room {};
 }  // namespace effect
 
 /// To be carried out in order.
 using server_effect =
-    std::variant<effect::send, effect::greeting, effect::requested, effect::closed>;
+    std::variant<effect::send, effect::greeting, effect::requested, effect::room, effect::closed>;
 using server_effects = std::vector<server_effect>;
 
 class server_session {
@@ -55,7 +59,8 @@ class server_session {
   [[nodiscard]] server_effects received(const message& m, instant now);
   /// Time has come: the greeting's deadline, pings, silence. Call at next() or a little later.
   [[nodiscard]] server_effects tick(instant now);
-  [[nodiscard]] instant next() const;
+  /// When tick() is needed next; nullopt once it has ended.
+  [[nodiscard]] std::optional<instant> next() const;
 
   /// Answers the hello; the session is open.
   [[nodiscard]] server_effects accept(const hello_answer& answer);
@@ -71,8 +76,11 @@ class server_session {
   }
   [[nodiscard]] server_effects refuse(std::uint64_t request_id, const error& why,
                                       std::optional<bytes> detail = {});
-  /// An event; nothing while the session is not open.
+  /// An event; nothing while the session is not open. Events are paced: pings among them tell how
+  /// far the peer has come, so who has many sends while has_room(), keeps the rest, and goes on at
+  /// effect::room.
   [[nodiscard]] server_effects notify(const message& event);
+  [[nodiscard]] bool has_room() const { return unpassed_ < options_.event_window; }
   /// Ends the session for a reason of the owner's, and tells the peer.
   [[nodiscard]] server_effects end(const error& why);
 
@@ -82,8 +90,10 @@ class server_session {
  private:
   enum class state : std::uint8_t { fresh, greeting, open, ended };
 
-  void on_hello(const message& m, server_effects& out);
-  void on_request(const message& m, server_effects& out);
+  server_effects on_hello(const message& m);
+  server_effects on_request(const message& m);
+  server_effects on_answer(const message& m);
+  server_effects on_pong(std::uint64_t ping);
   bool take(std::uint64_t request_id);
 
   server_options options_;
@@ -92,6 +102,15 @@ class server_session {
   keepalive alive_;
   std::uint64_t greeting_id_ = 0;
   std::uint64_t last_ping_ = 0;
+  /// A ping that was sent behind so many bytes of events.
+  struct fence {
+    std::uint64_t ping;
+    std::size_t bytes;
+  };
+  std::deque<fence> fences_;
+  std::size_t since_fence_ = 0;
+  std::size_t unpassed_ = 0;
+  bool was_full_ = false;
   std::map<std::uint64_t, std::size_t> under_way_;  ///< bulk bytes by request id
   std::size_t bulk_under_way_ = 0;
 };
