@@ -53,7 +53,9 @@ template <class T>
 /// `KEYFOLD_TRY(auto x, f());` declares x from f()'s value, or leaves with f()'s error.
 #define KEYFOLD_TRY(declaration, expression) \
   KEYFOLD_TRY_(KEYFOLD_CONCAT(keyfold_try_, __LINE__), declaration, expression)
+// NOLINTBEGIN(bugprone-macro-parentheses): declarations and names
 #define KEYFOLD_TRY_(name, declaration, expression)                              \
   auto name = (expression);                                                      \
   if (!name) return ::tl::unexpected<::keyfold::error>(std::move(name.error())); \
   declaration = std::move(*name)
+// NOLINTEND(bugprone-macro-parentheses)
