@@ -1,7 +1,7 @@
 // Which chunks a workspace has in objects already, so that equal bytes are not sealed twice.
 //
-//   'x' ‖ workspace id ‖ derive(local key, "chunk-index", workspace id ‖ plaintext hash) ->
-//   [object, key, offset, length]
+//   'x' ‖ workspace id ‖ derive(local key, "chunk-index", workspace id ‖ plaintext hash)
+//     -> the chunk as a row of store/object/list.hpp
 //
 // The key is keyed by a secret of the device alone, and the store must be a sealed one: the index
 // never tells which known plaintexts are here. It is a cache: losing it costs space, never data.

@@ -47,7 +47,6 @@ class file_reader {
 
  private:
   file_reader(source& objects, std::vector<chunk_ref> chunks);
-  struct piece;
   /// Numbers of the chunks that hold these bytes: [first, last).
   [[nodiscard]] std::pair<std::size_t, std::size_t> chunks_of(std::uint64_t offset,
                                                               std::uint64_t length) const;

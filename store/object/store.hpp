@@ -1,14 +1,15 @@
 // Objects on disk, at a device and at a relay.
 //
-//   folder/A/B/<base32 of the id>  := object ‖ hash of each cell (32)…      larger than 32 KiB
-//   folder/tmp/                       files being written
-//   db: prefix ‖ 'd' ‖ id          -> object ‖ hash of each cell            up to 32 KiB
-//       prefix ‖ 'i' ‖ id          -> u64 object size                       an object is here if
-//       and only if it has this
+//   folder/A/B/<base32 of the id> := object ‖ hash of each cell (32)…       above 32 KiB
+//   folder/tmp/                   :  files being written
+//   db: prefix ‖ 'i' ‖ id -> u64 object size      an object is here if and only if it has this
+//       prefix ‖ 'd' ‖ id -> as a file            up to 32 KiB
+//       prefix ‖ 'p' ‖ id -> nothing              being put; left by a crash, its file is removed
+//       prefix ‖ 'x' ‖ id -> as 'd'               put aside: damaged
 //
 // A batch: temporary files, renamed into place, one syncfs, then the index entries in one synced
-// write. A crash before the last step leaves files that the index does not know: they are not
-// visible, and the next put replaces them.
+// write. So a name that the index shows has all its bytes on the disk; what a crash leaves before
+// is not visible.
 #pragma once
 
 #include <atomic>
@@ -32,8 +33,7 @@ class store {
   /// over. `errc::disk_full`, `errc::io_failed`: then some may be stored.
   [[nodiscard]] expected<void> put(std::span<const sealed_object> objects);
   /// nullopt: not here. Bytes that are not those of the id: `errc::damaged`, they are put aside (a
-  /// file as
-  /// `<name>.damaged`), and the object is not here any more.
+  /// file as `<name>.damaged`), and the object is not here any more.
   [[nodiscard]] expected<std::optional<sealed_object>> get(const object_id& id);
   /// At most `count` cells from `first` on, with the hashes of all; checked as get() does.
   /// `errc::malformed` when the object has no such cell.
@@ -51,23 +51,31 @@ class store {
   [[nodiscard]] std::uint64_t total_size() const { return total_; }
 
  private:
-  struct place;
-  store(db::file folder, db::store& index, bytes prefix);
+  store(std::string path, db::file folder, db::store& index, bytes prefix);
   [[nodiscard]] bytes key(char kind, const object_id& id) const;
   [[nodiscard]] expected<void> count_all();
-  [[nodiscard]] expected<void> remove_temporaries() const;
+  [[nodiscard]] expected<void> clean_up();
+  [[nodiscard]] expected<std::vector<sealed_object>> lacking(
+      std::span<const sealed_object> objects) const;
+  [[nodiscard]] expected<void> put_files(std::span<const sealed_object> objects);
   [[nodiscard]] expected<void> put_file(const sealed_object& o);
-  /// Moves what lies under the id aside and takes it out of the index; gives `errc::damaged`.
-  [[nodiscard]] tl::unexpected<error> put_aside(const object_id& id);
+  [[nodiscard]] expected<void> take_out(const object_id& id, std::uint64_t size, db::batch changes);
+  /// Moves what lies under the id aside: `errc::damaged`; or success if it has gone meanwhile.
+  [[nodiscard]] expected<void> put_aside(const object_id& id);
   [[nodiscard]] expected<std::optional<cell_range>> read(const object_id& id, std::size_t first,
                                                          std::size_t count) const;
+  [[nodiscard]] expected<cell_range> read_small(const object_id& id, cell_range range,
+                                                std::size_t count) const;
+  [[nodiscard]] expected<cell_range> read_file(const object_id& id, cell_range range,
+                                               std::size_t count) const;
 
-  db::file folder_;
+  const std::string path_;
+  const db::file folder_;
   db::store& index_;
   const bytes prefix_;
-  std::mutex changing_;
+  std::mutex changing_;  ///< one batch of changes at a time; reads go on beside it
   std::atomic<std::uint64_t> total_ = 0;
-  std::atomic<std::uint64_t> next_temporary_ = 0;
+  std::uint64_t next_temporary_ = 0;
 };
 
 }  // namespace keyfold::object

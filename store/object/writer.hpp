@@ -38,12 +38,14 @@ struct ingest_surroundings {
   std::vector<chunk_class> table;
   const chunk_index& index;
   random_source& random;
-  /// Takes an object; called on the ingest's thread. Its failure makes the ingest fail.
+  /// Takes an object; called on the ingest's thread. Its failure makes the ingest fail. What it
+  /// took before a flush() ended should be in the index then, or equal chunks are sealed twice.
   std::function<expected<void>(ingested_object)> sink;
   /// False for an object that is neither here nor known to be at a replica: its chunks are sealed
   /// anew.
   std::function<bool(const object_id&)> usable;
-  /// Runs a sealing, now or on another thread; at most `max_sealing` are under way.
+  /// Runs a sealing, now or on another thread; at most `max_sealing` are under way. If it drops
+  /// one, the ingest fails with `errc::cancelled`.
   std::function<void(std::function<void()>)> run = [](const std::function<void()>& work) {
     work();
   };
@@ -57,7 +59,6 @@ class ingest {
   static constexpr std::size_t max_sealing = 4;
 
   explicit ingest(ingest_surroundings surroundings);
-  ~ingest();  ///< waits for sealings under way
   ingest(const ingest&) = delete;
   ingest& operator=(const ingest&) = delete;
 
@@ -114,8 +115,10 @@ class ingest {
   expected<void> seal_open_bundle();
   expected<void> finish_sealing(std::size_t allowed);
   expected<void> seal_all();
-  void resolve(std::vector<placed>& chunks) const;
-  expected<void> store_list(ingested_file& file, std::vector<placed>& list);
+  std::vector<chunk_ref> resolved(const std::vector<placed>& chunks) const;
+  /// The chunks of the content's encoded list, if it is so long; else none.
+  expected<std::vector<placed>> place_list(const file_content& content);
+  void finish(ingested_file& file, const std::vector<placed>& list) const;
 
   ingest_surroundings around_;
   std::optional<open_file> file_;

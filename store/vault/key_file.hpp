@@ -59,5 +59,7 @@ inline constexpr std::size_t max_text_size = 1024;  ///< bytes of a name, label 
 /// Opens all; takes about half a second of work. `errc::wrong_password` (or a changed file: nothing
 /// can tell these apart), `errc::weak_parameters`, and what read_header refuses.
 [[nodiscard]] expected<opened> open_key_file(bytes_view key_file, const secret_buffer& password);
+/// As open_key_file, with the key that the password gives already in hand.
+[[nodiscard]] expected<opened> open_key_file(bytes_view key_file, const symmetric_key& key);
 
 }  // namespace keyfold::vault

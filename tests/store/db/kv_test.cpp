@@ -4,11 +4,10 @@
 #include <rapidcheck.h>
 
 #include <catch2/catch.hpp>
-#include <cstdlib>
-#include <filesystem>
 
 #include "store/db/keys.hpp"
 #include "store/db/sealed.hpp"
+#include "tests/support/temp_dir.hpp"
 
 using namespace keyfold;
 using namespace keyfold::db;
@@ -17,19 +16,6 @@ namespace {
 
 using model = std::map<bytes, bytes>;
 using pairs = std::vector<std::pair<bytes, bytes>>;
-
-class temporary_folder {
- public:
-  temporary_folder() {
-    std::string name = std::filesystem::temp_directory_path() / "keyfold-db-XXXXXX";
-    path_ = mkdtemp(name.data());
-  }
-  ~temporary_folder() { std::filesystem::remove_all(path_); }
-  [[nodiscard]] std::string path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 pairs scanned(const view& v, bytes_view prefix, bytes_view from = {}) {
   pairs out;
@@ -101,8 +87,8 @@ TEST_CASE("a transaction over memory behaves as a map") {
 }
 
 TEST_CASE("a transaction over LevelDB behaves as a map") {
-  const temporary_folder folder;
-  const auto below = open_leveldb(folder.path());
+  const test::temp_dir folder;
+  const auto below = open_leveldb(folder.path().string());
   REQUIRE(below);
   CHECK(rc::check([&](std::uint64_t seed) { behaves_as_a_map(**below, seed); }));
 }

@@ -1,41 +1,19 @@
 #include <catch2/catch.hpp>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
 #include "store/db/committer.hpp"
 #include "store/db/kv.hpp"
 #include "store/db/sealed.hpp"
+#include "tests/support/temp_dir.hpp"
 
 using namespace keyfold;
 using namespace keyfold::db;
 namespace fs = std::filesystem;
 
-namespace {
-
-class temporary_folder {
- public:
-  temporary_folder() {
-    std::string name = fs::temp_directory_path() / "keyfold-db-XXXXXX";
-    path_ = mkdtemp(name.data());
-  }
-  ~temporary_folder() { fs::remove_all(path_); }
-  [[nodiscard]] std::string path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
-std::string contents(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
-}  // namespace
-
 TEST_CASE("what was written is there after the database is opened again") {
-  const temporary_folder folder;
-  const auto path = folder.path() + "/new/db";
+  const test::temp_dir folder;
+  const auto path = folder.path().string() + "/new/db";
   {
     const auto db = open_leveldb(path);
     REQUIRE(db);
@@ -47,29 +25,29 @@ TEST_CASE("what was written is there after the database is opened again") {
 }
 
 TEST_CASE("a database that is open already is refused as locked") {
-  const temporary_folder folder;
-  const auto first = open_leveldb(folder.path());
+  const test::temp_dir folder;
+  const auto first = open_leveldb(folder.path().string());
   REQUIRE(first);
-  const auto second = open_leveldb(folder.path());
+  const auto second = open_leveldb(folder.path().string());
   REQUIRE_FALSE(second);
   CHECK(second.error().code == errc::database_locked);
 }
 
 TEST_CASE("a damaged database is refused as damaged") {
-  const temporary_folder folder;
+  const test::temp_dir folder;
   {
-    const auto db = open_leveldb(folder.path());
+    const auto db = open_leveldb(folder.path().string());
     REQUIRE(db);
     for (std::uint8_t i = 0; i < 100; ++i)
       REQUIRE((*db)->write({{bytes{i}, bytes(1000, i)}}, true));
   }
-  for (const auto& file : fs::directory_iterator(folder.path()))
+  for (const auto& file : fs::directory_iterator(folder.path().string()))
     if (file.path().extension() == ".log") {
       std::fstream out(file.path(), std::ios::in | std::ios::out | std::ios::binary);
       out.seekp(500);
       out.write("damage", 6);
     }
-  const auto db = open_leveldb(folder.path());
+  const auto db = open_leveldb(folder.path().string());
   REQUIRE_FALSE(db);
   CHECK(db.error().code == errc::damaged);
 }
@@ -81,18 +59,18 @@ TEST_CASE("a folder that cannot be made is an input or output failure") {
 }
 
 TEST_CASE("A22: a sealed store shows no value on the disk") {
-  const temporary_folder folder;
+  const test::temp_dir folder;
   const std::string secret = "alice's secret file name";
   {
-    const auto db = open_leveldb(folder.path());
+    const auto db = open_leveldb(folder.path().string());
     REQUIRE(db);
     const auto random = seeded_random(2);
     const auto sealed = sealed_store(**db, random->key(), *random);
     REQUIRE(sealed->write({{bytes{1}, to_bytes(as_bytes(secret))}}, true));
     CHECK(*sealed->get(bytes{1}) == to_bytes(as_bytes(secret)));
   }
-  for (const auto& file : fs::directory_iterator(folder.path()))
-    CHECK(contents(file.path()).find(secret.substr(0, 8)) == std::string::npos);
+  for (const auto& file : fs::directory_iterator(folder.path().string()))
+    CHECK(test::read_file(file.path()).find(secret.substr(0, 8)) == std::string::npos);
 }
 
 TEST_CASE("a sealed value that was changed or moved to another key is refused as damaged") {

@@ -1,0 +1,133 @@
+#include "store/object/seal.hpp"
+
+#include <cassert>
+
+#include "crypto/hash.hpp"
+#include "crypto/padding.hpp"
+
+namespace keyfold::object {
+namespace {
+
+std::size_t cells_in(std::uint64_t size) {
+  return static_cast<std::size_t>((size + sealed_cell_size - 1) / sealed_cell_size);
+}
+
+/// Visits the cells that `data`, whole cells from the first on, is made of.
+template <class Visit>
+void for_each_cell(bytes_view data, Visit visit) {
+  while (!data.empty()) {
+    const auto n = std::min(sealed_cell_size, data.size());
+    visit(data.first(n));
+    data = data.subspan(n);
+  }
+}
+
+std::vector<hash32> hash_cells(bytes_view data) {
+  std::vector<hash32> out;
+  out.reserve(cells_in(data.size()));
+  for_each_cell(data, [&](bytes_view cell) { out.push_back(hash("keyfold/v1/cell", cell)); });
+  return out;
+}
+
+/// Bytes of plaintext in an object of that size.
+std::uint64_t plaintext_size(std::uint64_t object_size) {
+  return object_size - cell_count(object_size) * cell_tag_size;
+}
+
+}  // namespace
+
+sealed_object::sealed_object(bytes data)
+    : data_(std::make_shared<const bytes>(std::move(data))),
+      hashes_(std::make_shared<const std::vector<hash32>>(hash_cells(*data_))) {
+  id_ = id_of(data_->size(), *hashes_);
+}
+
+expected<sealed_object> sealed_object::check(const object_id& id, bytes data) {
+  if (data.size() > max_object_size) return fail(errc::too_large, "an object above the limit");
+  if (cell_count(data.size()) == 0)
+    return fail(errc::malformed, "an object of a size that none has");
+  sealed_object out(std::move(data));
+  if (out.id() != id)
+    return fail(errc::object_mismatch, "bytes that are not those of the object's id");
+  return out;
+}
+
+sealed_object seal_object(const symmetric_key& key, bytes chunks) {
+  assert(!chunks.empty() && chunks.size() <= max_chunk_size);
+  chunks.resize(padme(chunks.size(), min_padded_size));
+  return sealed_object(seal_stream(key, chunks));
+}
+
+std::size_t cell_count(std::uint64_t size) {
+  const auto cells = cells_in(size);
+  // The last cell has at least a tag and a byte; an object is never empty.
+  if (cells == 0 || size > max_object_size ||
+      size - (cells - 1) * sealed_cell_size <= cell_tag_size)
+    return 0;
+  return cells;
+}
+
+object_id id_of(std::uint64_t size, std::span<const hash32> hashes) {
+  hasher h("keyfold/v1/object");
+  h.update({&stream_algorithm, 1}).update_u64(size);
+  for (const auto& cell : hashes) h.update(cell.view());
+  return object_id{h.finish().value};
+}
+
+expected<void> check_range(const object_id& id, const cell_range& range) {
+  const auto cells = cell_count(range.object_size);
+  if (cells == 0 || range.hashes.size() != cells || range.first >= cells || range.cells.empty())
+    return fail(errc::malformed, "a range that no object has");
+  const auto left = range.object_size - range.first * sealed_cell_size;
+  const bool whole_cells = range.cells.size() % sealed_cell_size == 0 || range.cells.size() == left;
+  if (range.cells.size() > left || !whole_cells)
+    return fail(errc::malformed, "a range that does not end with a cell");
+  if (id_of(range.object_size, range.hashes) != id)
+    return fail(errc::object_mismatch, "hashes that are not those of the object's id");
+  auto expected_hash = range.hashes.begin() + static_cast<std::ptrdiff_t>(range.first);
+  bool right = true;
+  for_each_cell(range.cells, [&](bytes_view cell) {
+    right = right && hash("keyfold/v1/cell", cell) == *expected_hash++;
+  });
+  if (!right) return fail(errc::object_mismatch, "cells that are not those of the object's id");
+  return {};
+}
+
+cell_span cells_of(std::uint64_t offset, std::uint64_t length) {
+  const auto first = static_cast<std::size_t>(offset / cell_size);
+  const auto last = static_cast<std::size_t>((offset + length - 1) / cell_size);
+  return {first, last - first + 1};
+}
+
+expected<bytes> open_chunk(const chunk_ref& chunk, std::uint64_t object_size, std::size_t first,
+                           bytes_view cells) {
+  const auto all = cell_count(object_size);
+  const auto text = all == 0 ? 0 : plaintext_size(object_size);
+  if (chunk.length == 0 || chunk.length > text || chunk.offset > text - chunk.length)
+    return fail(errc::bad_chunk_list, "a chunk that does not lie in its object");
+  const auto span = cells_of(chunk.offset, chunk.length);
+  if (first > span.first) return fail(errc::malformed, "cells that begin after the chunk");
+  bytes plain;
+  plain.reserve(span.count * cell_size);
+  for (std::size_t i = span.first; i < span.first + span.count; ++i) {
+    const auto begin = (i - first) * sealed_cell_size;
+    if (begin >= cells.size()) return fail(errc::malformed, "cells that end before the chunk");
+    const auto cell = cells.subspan(begin, std::min(sealed_cell_size, cells.size() - begin));
+    KEYFOLD_TRY(const auto opened, open_cell(chunk.key, i, i + 1 == all, cell));
+    append(plain, opened);
+  }
+  const auto skip = chunk.offset - span.first * cell_size;
+  if (plain.size() < skip + chunk.length)
+    return fail(errc::malformed, "cells that end before the chunk");
+  bytes out(plain.begin() + static_cast<std::ptrdiff_t>(skip),
+            plain.begin() + static_cast<std::ptrdiff_t>(skip + chunk.length));
+  if (hash_chunk(out) != chunk.plaintext_hash)
+    return fail(errc::chunk_mismatch, "a chunk that has not the hash that its file names");
+  return out;
+}
+
+hash32 hash_chunk(bytes_view plaintext) {
+  return hash("keyfold/v1/chunk", plaintext);
+}
+
+}  // namespace keyfold::object

@@ -1,0 +1,301 @@
+#include "store/object/store.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <set>
+
+namespace keyfold::object {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t max_small_object = 32 * 1024;
+constexpr const char* temporary_folder = "tmp";
+
+bool is_small(std::uint64_t size) {
+  return size <= max_small_object;
+}
+
+/// Where an object's file lies below the folder; made of base32 alone.
+std::string name_of(const object_id& id) {
+  const auto text = to_text(id);
+  return text.substr(0, 1) + '/' + text.substr(1, 1) + '/' + text;
+}
+
+bytes hashes_of(const sealed_object& o) {
+  bytes out;
+  out.reserve(o.hashes().size() * hash32::size);
+  for (const auto& h : o.hashes()) append(out, h.view());
+  return out;
+}
+
+std::vector<hash32> split_hashes(bytes_view data) {
+  std::vector<hash32> out;
+  for (; data.size() >= hash32::size; data = data.subspan(hash32::size))
+    out.push_back(*hash32::from(data.first(hash32::size)));
+  return out;
+}
+
+/// The size of `count` cells from `range.first` on, as far as the object goes.
+std::size_t clip(const cell_range& range, std::size_t count) {
+  const auto begin = range.first * sealed_cell_size;
+  const auto left = static_cast<std::size_t>(range.object_size - begin);
+  return count >= (left + sealed_cell_size - 1) / sealed_cell_size ? left
+                                                                   : count * sealed_cell_size;
+}
+
+tl::unexpected<error> fail_damaged() {
+  return fail(errc::damaged, "a stored object is damaged");
+}
+
+expected<void> make_folder_at(const db::file& folder, const std::string& name) {
+  if (::mkdirat(folder.get(), name.c_str(), 0700) != 0 && errno != EEXIST)
+    return db::fail_from_errno("cannot make the folder " + name);
+  return {};
+}
+
+}  // namespace
+
+store::store(std::string path, db::file folder, db::store& index, bytes prefix)
+    : path_(std::move(path)),
+      folder_(std::move(folder)),
+      index_(index),
+      prefix_(std::move(prefix)) {}
+
+expected<std::unique_ptr<store>> store::open(const std::string& folder, db::store& index,
+                                             bytes prefix) {
+  KEYFOLD_CHECK(db::make_private_folder(folder));
+  KEYFOLD_TRY(auto opened, db::open_folder(folder));
+  std::unique_ptr<store> out(new store(folder, std::move(opened), index, std::move(prefix)));
+  KEYFOLD_CHECK(make_folder_at(out->folder_, temporary_folder));
+  KEYFOLD_CHECK(out->clean_up());
+  KEYFOLD_CHECK(out->count_all());
+  return out;
+}
+
+bytes store::key(char kind, const object_id& id) const {
+  bytes out = prefix_;
+  out.push_back(static_cast<std::uint8_t>(kind));
+  append(out, id.view());
+  return out;
+}
+
+expected<void> store::count_all() {
+  return list([this](const object_id&, std::uint64_t size) {
+    total_ += size;
+    return true;
+  });
+}
+
+expected<void> store::clean_up() {
+  std::error_code failed;
+  for (const auto& left : fs::directory_iterator(path_ + "/" + temporary_folder, failed))
+    fs::remove(left, failed);
+  bytes pending = prefix_;
+  pending.push_back('p');
+  db::batch changes;
+  KEYFOLD_CHECK(index_.scan(pending, {}, [&](bytes_view k, bytes_view) {
+    changes.emplace(to_bytes(k), std::nullopt);
+    return true;
+  }));
+  for (const auto& [k, nothing] : changes) {
+    const auto id = object_id::from(bytes_view(k).subspan(pending.size()));
+    if (!id) continue;
+    KEYFOLD_TRY(const bool here, has(*id));
+    if (!here) ::unlinkat(folder_.get(), name_of(*id).c_str(), 0);
+  }
+  return changes.empty() ? expected<void>{} : index_.write(changes, false);
+}
+
+expected<bool> store::has(const object_id& id) const {
+  KEYFOLD_TRY(const auto size, size_of(id));
+  return size.has_value();
+}
+
+expected<std::optional<std::uint64_t>> store::size_of(const object_id& id) const {
+  KEYFOLD_TRY(const auto value, index_.get(key('i', id)));
+  if (!value) return std::nullopt;
+  if (value->size() != 8) return fail_damaged();
+  return read_u64(*value);
+}
+
+expected<void> store::list(
+    const std::function<bool(const object_id&, std::uint64_t)>& visit) const {
+  bytes entries = prefix_;
+  entries.push_back('i');
+  return index_.scan(entries, {}, [&](bytes_view k, bytes_view value) {
+    const auto id = object_id::from(k.subspan(entries.size()));
+    return !id || value.size() != 8 || visit(*id, read_u64(value));
+  });
+}
+
+expected<std::vector<sealed_object>> store::lacking(std::span<const sealed_object> objects) const {
+  std::vector<sealed_object> out;
+  std::set<object_id> seen;
+  for (const auto& o : objects) {
+    KEYFOLD_TRY(const bool here, has(o.id()));
+    if (!here && seen.insert(o.id()).second) out.push_back(o);
+  }
+  return out;
+}
+
+expected<void> store::put(std::span<const sealed_object> objects) {
+  const std::lock_guard lock(changing_);
+  KEYFOLD_TRY(const auto fresh, lacking(objects));
+  if (fresh.empty()) return {};
+  KEYFOLD_CHECK(put_files(fresh));
+  db::batch changes;
+  std::uint64_t sum = 0;
+  for (const auto& o : fresh) {
+    bytes size;
+    append_u64(size, o.size());
+    changes.emplace(key('i', o.id()), std::move(size));
+    sum += o.size();
+    if (is_small(o.size())) {
+      bytes value = to_bytes(o.data());
+      append(value, hashes_of(o));
+      changes.emplace(key('d', o.id()), std::move(value));
+    } else {
+      changes.emplace(key('p', o.id()), std::nullopt);
+    }
+  }
+  KEYFOLD_CHECK(index_.write(changes, true));
+  total_ += sum;
+  return {};
+}
+
+expected<void> store::put_files(std::span<const sealed_object> objects) {
+  db::batch pending;
+  for (const auto& o : objects)
+    if (!is_small(o.size())) pending.emplace(key('p', o.id()), bytes{});
+  if (pending.empty()) return {};
+  KEYFOLD_CHECK(index_.write(pending, false));
+  for (const auto& o : objects)
+    if (!is_small(o.size())) KEYFOLD_CHECK(put_file(o));
+  if (::syncfs(folder_.get()) != 0) return db::fail_from_errno("cannot make objects durable");
+  return {};
+}
+
+expected<void> store::put_file(const sealed_object& o) {
+  const auto temporary = std::string(temporary_folder) + "/" + std::to_string(next_temporary_++);
+  const auto name = name_of(o.id());
+  const db::file f(::openat(folder_.get(), temporary.c_str(),
+                            O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!f) return db::fail_from_errno("cannot make an object's file");
+  auto written = db::write_all(f, o.data());
+  if (written) written = db::write_all(f, hashes_of(o));
+  if (written) written = make_folder_at(folder_, name.substr(0, 1));
+  if (written) written = make_folder_at(folder_, name.substr(0, 3));
+  if (written && ::renameat(folder_.get(), temporary.c_str(), folder_.get(), name.c_str()) != 0)
+    written = db::fail_from_errno("cannot rename an object's file");
+  if (!written) ::unlinkat(folder_.get(), temporary.c_str(), 0);
+  return written;
+}
+
+expected<cell_range> store::read_small(const object_id& id, cell_range range,
+                                       std::size_t count) const {
+  KEYFOLD_TRY(const auto value, index_.get(key('d', id)));
+  const auto size = static_cast<std::size_t>(range.object_size);
+  if (!value || value->size() != size + cell_count(size) * hash32::size) return fail_damaged();
+  const bytes_view all(*value);
+  range.cells = to_bytes(all.subspan(range.first * sealed_cell_size, clip(range, count)));
+  range.hashes = split_hashes(all.subspan(size));
+  return range;
+}
+
+expected<cell_range> store::read_file(const object_id& id, cell_range range,
+                                      std::size_t count) const {
+  const db::file f(::openat(folder_.get(), name_of(id).c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  if (!f && errno == ENOENT) return fail_damaged();
+  if (!f) return db::fail_from_errno("cannot open an object's file");
+  bytes hashes(cell_count(range.object_size) * hash32::size);
+  KEYFOLD_TRY(const auto file_size, db::size_of(f));
+  if (file_size != range.object_size + hashes.size()) return fail_damaged();
+  range.cells.resize(clip(range, count));
+  KEYFOLD_CHECK(db::read_at(f, range.first * sealed_cell_size, range.cells));
+  KEYFOLD_CHECK(db::read_at(f, range.object_size, hashes));
+  range.hashes = split_hashes(hashes);
+  return range;
+}
+
+expected<std::optional<cell_range>> store::read(const object_id& id, std::size_t first,
+                                                std::size_t count) const {
+  KEYFOLD_TRY(const auto size, size_of(id));
+  if (!size) return std::nullopt;
+  const auto cells = cell_count(*size);
+  if (cells == 0) return fail_damaged();
+  if (first >= cells || count == 0) return fail(errc::malformed, "the object has no such cell");
+  cell_range range;
+  range.object_size = *size;
+  range.first = first;
+  return is_small(*size) ? read_small(id, std::move(range), count)
+                         : read_file(id, std::move(range), count);
+}
+
+expected<std::optional<cell_range>> store::get_range(const object_id& id, std::size_t first,
+                                                     std::size_t count) {
+  auto range = read(id, first, count);
+  const bool good = range && (!*range || check_range(id, **range));
+  if (good || (!range && range.error().code != errc::damaged)) return range;
+  KEYFOLD_CHECK(put_aside(id));
+  return std::nullopt;
+}
+
+expected<std::optional<sealed_object>> store::get(const object_id& id) {
+  auto range = read(id, 0, SIZE_MAX);
+  if (range && !*range) return std::nullopt;
+  if (!range && range.error().code != errc::damaged) return fail(range);
+  if (range)
+    if (auto o = sealed_object::check(id, std::move((*range)->cells))) return std::move(*o);
+  KEYFOLD_CHECK(put_aside(id));
+  return std::nullopt;
+}
+
+expected<void> store::put_aside(const object_id& id) {
+  const std::lock_guard lock(changing_);
+  KEYFOLD_TRY(const auto size, size_of(id));
+  if (!size) return {};
+  const auto name = name_of(id);
+  if (!is_small(*size))
+    ::renameat(folder_.get(), name.c_str(), folder_.get(), (name + ".damaged").c_str());
+  db::batch changes;
+  KEYFOLD_TRY(auto small, index_.get(key('d', id)));
+  if (small) changes.emplace(key('x', id), std::move(*small));
+  KEYFOLD_CHECK(take_out(id, *size, std::move(changes)));
+  return fail(errc::damaged, "the stored object " + to_text(id) + " was damaged, and is put aside");
+}
+
+expected<void> store::take_out(const object_id& id, std::uint64_t size, db::batch changes) {
+  changes.emplace(key('i', id), std::nullopt);
+  if (is_small(size)) changes.emplace(key('d', id), std::nullopt);
+  KEYFOLD_CHECK(index_.write(changes, true));
+  total_ -= size;
+  return {};
+}
+
+expected<void> store::remove(std::span<const object_id> ids) {
+  const std::lock_guard lock(changing_);
+  db::batch changes;
+  std::uint64_t sum = 0;
+  std::vector<std::string> files;
+  for (const auto& id : ids) {
+    KEYFOLD_TRY(const auto size, size_of(id));
+    if (!size || !changes.emplace(key('i', id), std::nullopt).second) continue;
+    sum += *size;
+    if (is_small(*size))
+      changes.emplace(key('d', id), std::nullopt);
+    else
+      files.push_back(name_of(id));
+  }
+  if (changes.empty()) return {};
+  KEYFOLD_CHECK(index_.write(changes, true));  // first: a file without an entry is nothing
+  total_ -= sum;
+  for (const auto& name : files) ::unlinkat(folder_.get(), name.c_str(), 0);
+  return {};
+}
+
+}  // namespace keyfold::object
