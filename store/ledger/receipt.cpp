@@ -101,9 +101,9 @@ expected<record> decode_record(bytes_view data) {
   const auto certificate_bytes = in.raw();
   const auto receipt_bytes = in.raw();
   KEYFOLD_CHECK(in.finish());
-  KEYFOLD_TRY(auto certificate, decode_certificate(certificate_bytes));
-  KEYFOLD_TRY(auto receipt, decode_receipt(receipt_bytes));
-  return record{std::move(certificate), std::move(receipt)};
+  KEYFOLD_TRY(auto content, decode_certificate(certificate_bytes));
+  KEYFOLD_TRY(auto place, decode_receipt(receipt_bytes));
+  return record{std::move(content), std::move(place)};
 }
 
 expected<void> check_receipt(const record& r, const signing_public_key& relay) {
