@@ -1,7 +1,8 @@
 // An entry: one signed, encrypted batch of a device's operations on one workspace (FORMATS 2).
 //
 //   entry  := [header: bin, signature, seen: bin, needed: bin, ciphertext: bin]
-//   header := [1, organization, workspace, device, generation, seq, prev, ledger seq, ledger hash, epoch,
+//   header := [1, organization, workspace, device, generation, seq, prev, ledger seq, ledger hash,
+//   epoch,
 //              lamport, seen hash, salt, needed hash, ciphertext hash]
 #pragma once
 
@@ -35,13 +36,15 @@ struct header {
 struct entry {
   bytes header_bytes;
   bytes signature;
-  bytes seen;        ///< encoded list of feed_head
-  bytes needed;      ///< encoded list of object ids
+  bytes seen;    ///< encoded list of feed_head
+  bytes needed;  ///< encoded list of object ids
   bytes ciphertext;
   feed::header header;  ///< decoded from header_bytes
   entry_hash hash;      ///< of header_bytes
 
-  [[nodiscard]] feed_head head() const { return {header.device, header.generation, header.seq, hash}; }
+  [[nodiscard]] feed_head head() const {
+    return {header.device, header.generation, header.seq, hash};
+  }
 };
 
 /// The place of an entry in the total order of DESIGN 4.4; with `index`, of one operation.
@@ -57,11 +60,12 @@ struct operation_order {
 
 inline constexpr std::size_t max_header_size = 1024;
 inline constexpr std::size_t max_seen = 10'000;
-inline constexpr std::size_t max_payload_size = 256 * 1024;     ///< of operations, before padding
+inline constexpr std::size_t max_payload_size = 256 * 1024;  ///< of operations, before padding
 inline constexpr std::size_t max_ciphertext_size = 272 * 1024 + 64;
 inline constexpr std::size_t max_needed = 65'536;
 
-/// Size, limits, decode: `errc::too_large`, `errc::malformed`, `errc::unknown_version`. No signature is checked.
+/// Size, limits, decode: `errc::too_large`, `errc::malformed`, `errc::unknown_version`. No
+/// signature is checked.
 [[nodiscard]] expected<header> decode_header(bytes_view data);
 [[nodiscard]] bytes encode_header(const header& h);
 [[nodiscard]] entry_hash hash_of_header(bytes_view header_bytes);

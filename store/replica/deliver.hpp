@@ -2,6 +2,8 @@
 // another lacks.
 #pragma once
 
+#include <set>
+
 #include "store/feed/index.hpp"
 
 namespace keyfold::replica {
@@ -29,13 +31,17 @@ class delivery {
   /// `frontier` is what the subscriber said he holds.
   explicit delivery(std::vector<feed_head> frontier) : frontier_(std::move(frontier)) {}
 
-  /// The next entries for him, the past first, about `max_bytes` (at least one if any is lacking),
-  /// which count as delivered. Call again after entries were added. Empty: he has everything.
+  /// The next entries for him, the past first: about `max_bytes`, at least one if any is lacking.
+  /// Empty: he has everything, until entries are added.
+  [[nodiscard]] feed::slice peek(const feed::index& feeds, std::size_t max_bytes);
+  /// The same, which count as his from now on: for an ordered link without acknowledgements.
   [[nodiscard]] feed::slice next(const feed::index& feeds, std::size_t max_bytes);
-  /// He has this entry: he sent it.
+  /// He has this entry, and so its whole past: he took it, or sent it.
   void has(const feed::index& feeds, const entry_hash& hash);
-  /// He lacks this entry after all: he refused one that builds on it. False when it is not held
-  /// here.
+  /// True when he has the entry, as far as is known here.
+  [[nodiscard]] bool knows(const feed::index& feeds, const entry_hash& hash);
+  /// He lacks this entry after all: he refused one that builds on it. Each time in a branch it goes
+  /// back further. False when it is not held here.
   [[nodiscard]] bool lacks(const feed::index& feeds, const entry_hash& hash);
 
  private:
@@ -43,9 +49,10 @@ class delivery {
 
   std::vector<feed_head> frontier_;
   feed::clock have_;
+  feed::clock told_;                                    ///< what has() said, less what lacks() said
+  std::set<feed::branch_number> doubted_;               ///< of which the frontier said too much
   std::map<feed::branch_number, std::uint64_t> steps_;  ///< how far lacks() goes back next
-  std::uint64_t cursor_ = 0;
-  std::size_t branches_ = 0;  ///< of the index when `have_` was made
+  std::size_t branches_ = 0;                            ///< of the index when `have_` was made
 };
 
 }  // namespace keyfold::replica

@@ -20,6 +20,8 @@ using replica_number = std::uint64_t;
 struct fetch_tuning {
   std::size_t requests = 8;
   std::size_t window = 8 * 1024 * 1024;
+  std::size_t lookahead =
+      256;  ///< objects passed over in search of one that a free replica may have
 };
 
 struct get_object {
@@ -61,7 +63,7 @@ class fetch {
     std::uint64_t urgency = 0;
     std::uint64_t since = 0;              ///< breaks ties: first come, first served
     std::optional<replica_number> asked;  ///< where a request is under way
-    bool told_unavailable = false;
+    bool unavailable = false;             ///< every replica lacks it: not in the queue
   };
   struct replica_state {
     std::map<object_id, std::size_t> under_way;
@@ -73,11 +75,15 @@ class fetch {
 
   [[nodiscard]] static queue_key key_of(const object_id& object, const want_state& want);
   void settle(replica_number replica, const object_id& object);
+  std::optional<replica_number> choose(const object_id& object, std::size_t size,
+                                       bool& lacking) const;
+  [[nodiscard]] bool any_room() const;
+  void requeue_unavailable();
   effects plan();
 
   fetch_tuning tuning_;
   std::map<object_id, want_state> wanted_;
-  std::set<queue_key> queue_;  ///< wanted and not asked for
+  std::set<queue_key> queue_;  ///< wanted, not asked for, and perhaps somewhere
   std::map<replica_number, replica_state> replicas_;
   std::uint64_t next_since_ = 0;
 };

@@ -43,7 +43,8 @@ class pull {
   /// The replica took the subscription, and holds `frontier` itself.
   void subscribed(std::vector<feed_head> frontier);
   [[nodiscard]] outcome received(std::span<const feed::entry> entries, const ledger::view& ledger);
-  [[nodiscard]] effects ledger_pulled(const ledger::view& ledger);
+  /// The ledger was pulled, or advanced otherwise.
+  [[nodiscard]] effects ledger_pulled();
 
   /// Heads that the replica said it holds and that are not held here yet: what sync still waits
   /// for.
@@ -56,8 +57,8 @@ class pull {
 
   feed::index& feeds_;
   state state_ = state::offline;
-  bool gap_ = false;  ///< the last subscription ended with a gap
-  std::optional<ledger_seq> wanted_record_;
+  bool gap_ = false;           ///< a gap was met, and subscribing again has brought nothing yet
+  bool asked_ledger_ = false;  ///< the same with the ledger
   std::vector<feed_head> remote_;
 };
 

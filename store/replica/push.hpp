@@ -72,20 +72,25 @@ class push {
        const push_tuning& tuning = {});
 
   using effects = std::vector<push_effect>;
-  /// The replica is there and holds `frontier` (the answer to subscribe).
+  /// The replica is there and holds `frontier` (the answer to the first subscribe of a connection).
   [[nodiscard]] effects connected(std::vector<feed_head> frontier);
   void disconnected();
+  [[nodiscard]] bool online() const { return delivery_.has_value(); }
   /// The journal or the index has grown.
   [[nodiscard]] effects changed();
   /// The replica itself sent this entry.
   void came_from_replica(const entry_hash& hash);
   [[nodiscard]] effects have_answered(std::span<const object_id> lacking);
+  /// A question failed (`busy`, a timeout): stalls.
+  [[nodiscard]] effects have_failed(const error& reason);
   /// The put is durable at the replica.
   [[nodiscard]] effects put_answered(const object_id& object);
-  /// Any request but a push failed (`busy`, a full disk): stalls.
-  [[nodiscard]] effects request_failed(const error& reason);
-  /// Entries were signed and stored; or none could be, for `reason`.
-  [[nodiscard]] effects sign_answered(const std::optional<error>& reason = {});
+  /// A put failed: stalls.
+  [[nodiscard]] effects put_failed(const object_id& object, const error& reason);
+  /// Entries were signed and stored.
+  [[nodiscard]] effects sign_answered();
+  /// None could be signed (a rotation is due, no right to write): stalls.
+  [[nodiscard]] effects sign_failed(const error& reason);
   /// The first `accepted` entries of the batch are held; the replica wants these objects.
   [[nodiscard]] effects push_answered(std::size_t accepted, std::span<const object_id> wanted);
   /// `lacks`: with `errc::lacks_entries`.
@@ -94,18 +99,26 @@ class push {
   [[nodiscard]] effects retry();
 
  private:
-  enum class object_state { unknown, asked, lacking, putting, acknowledged };
+  enum class object_state { asking, lacking, putting, acknowledged };
+  /// What a pending entry needs; read anew when it has grown.
+  struct pending_needs {
+    std::uint64_t operations = 0;
+    std::vector<object_id> objects;
+  };
+  /// Stored entries that the replica lacks, and what has to be there before them.
   struct batch {
     feed::slice entries;
-    std::set<object_id> needed;
+    std::vector<object_id> needed;
     std::optional<feed::operation_order> last_own;
   };
 
   effects step();
   void load_batch();
-  void need(const object_id& object);
-  bool acknowledged(const object_id& object) const;
-  void plan_questions(effects& out);
+  const std::vector<object_id>& needed_by(const feed::pending_entry& entry);
+  void need(const std::vector<object_id>& objects);
+  bool all_acknowledged(const std::vector<object_id>& objects) const;
+  void plan_needs();
+  void plan_question(effects& out);
   void plan_puts(effects& out);
   void plan_signing(effects& out);
   void plan_push(effects& out);
@@ -120,11 +133,12 @@ class push {
   std::optional<delivery> delivery_;  ///< nullopt while offline
   std::optional<batch> batch_;
   std::map<object_id, object_state> objects_;
+  std::map<std::uint64_t, pending_needs> pending_needs_;  ///< by the entry's number
   std::deque<object_id> to_ask_;
   std::deque<object_id> to_put_;
-  std::map<object_id, std::size_t> putting_;
+  std::vector<object_id> asked_;                ///< the question under way
+  std::map<object_id, std::size_t> under_way_;  ///< puts
   std::size_t put_bytes_ = 0;
-  bool asking_ = false;
   bool signing_ = false;
   bool pushing_ = false;
   bool stalled_ = false;
