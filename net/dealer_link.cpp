@@ -3,9 +3,9 @@
 namespace keyfold::net {
 namespace {
 
-constexpr int watched = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
-                        ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
-                        ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CLOSED;
+constexpr int watched = ZMQ_EVENT_CONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
+                        ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+                        ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CLOSED;
 // Tuning
 constexpr int messages_a_turn = 64;
 constexpr instant stood{10'000};  ///< a link that stood so long was no failure
@@ -119,11 +119,16 @@ bool dealer_link::serve(instant now) {
 
 void dealer_link::read_events(instant now) {
   while (const auto event = connection_->events.next()) {
-    if (event->what != ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
+    if (event->what == ZMQ_EVENT_CONNECTED) {
+      connection_->fd = event->value;
+      connection_->below.came(event->value);
+    } else if (event->what != ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
+      connection_->below.went(connection_->fd);
       if (!lost_) lost_ = error_of(event->what);
     } else if (state_ == state::connecting) {
       state_ = state::up;
       since_ = now;
+      deadline_ = now + io_.options.audit;
       to_->on_up(id_, peer{server_, {}});
     }
   }
@@ -136,6 +141,7 @@ bool dealer_link::read_messages() {
     if (paused_) return false;  // the network waits for our owner
     auto got = receive_frames(connection_->socket, 2);
     if (got.frames.empty()) return false;
+    for (const auto& frame : got.frames) connection_->below.handed(connection_->fd, frame.size());
     const auto head = from_frame(std::move(got.frames[0]), unread_, 256);
     const auto bulk =
         got.frames.size() > 1 ? from_frame(std::move(got.frames[1]), unread_) : shared_bytes{};
@@ -156,11 +162,14 @@ bool dealer_link::read_messages() {
 void dealer_link::tick(instant now) {
   if (state_ == state::waiting && now >= deadline_) return connect(now);
   if (state_ == state::connecting && now >= deadline_)
-    fail_with({errc::cannot_connect, "no answer in time"}, now);
+    return fail_with({errc::cannot_connect, "no answer in time"}, now);
+  if (state_ != state::up || now < deadline_) return;
+  deadline_ = now + io_.options.audit;
+  if (!connection_->below.overfull(io_.options.max_unfinished).empty())
+    fail_with({errc::flooding, "a message that does not end"}, now);
 }
 
 std::optional<instant> dealer_link::due() const {
-  if (state_ == state::up) return std::nullopt;
   return deadline_;
 }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "net/backoff.hpp"
+#include "net/connections.hpp"
 #include "net/io_environment.hpp"
 #include "net/monitor.hpp"
 #include "net/outbox.hpp"
@@ -34,6 +35,8 @@ class dealer_link final : public port {
     zmq::socket_t socket;
     monitor events;
     outbox out;
+    connections below;
+    int fd = -1;  ///< of its TCP connection, once that stands
   };
 
   void connect(instant now);
@@ -52,7 +55,7 @@ class dealer_link final : public port {
   std::shared_ptr<byte_meter> unread_;
   state state_ = state::waiting;
   instant since_;     ///< of the present state
-  instant deadline_;  ///< of waiting and connecting
+  instant deadline_;  ///< of waiting and connecting; when up, of the next audit
   std::optional<connection> connection_;
   std::optional<error> lost_;  ///< the connection has ended; what it brought is read first
   bool blocked_ = false;       ///< the network takes no more for now

@@ -8,8 +8,6 @@ namespace {
 // Tuning
 constexpr int messages_a_turn = 256;
 constexpr std::size_t message_overhead = 256;  ///< charged for each unread message beside its bytes
-constexpr instant sweep_every{10'000};
-constexpr instant cut_kept{60'000};  ///< a cut peer that says nothing for so long is forgotten
 
 /// ZMQ_ZAP_ENFORCE_DOMAIN, which zmq.h declares only among drafts though every libzmq 4.3 has it:
 /// without a handler that knows the domain, nobody comes in.
@@ -48,7 +46,7 @@ router_port::router_port(io_environment& io, link_id id, const std::string& endp
       domain_("keyfold-" + std::to_string(id.value)),
       to_(std::move(to)),
       socket_(io.context, zmq::socket_type::router),
-      events_(io.context, socket_, ZMQ_EVENT_DISCONNECTED) {
+      events_(io.context, socket_, ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED) {
   set_common_options(socket_, io.options);
   socket_.set(zmq::sockopt::router_mandatory, true);
   socket_.set(zmq::sockopt::curve_server, true);
@@ -76,12 +74,23 @@ std::string router_port::endpoint() const {
 }
 
 bool router_port::serve(instant now) {
-  while (const auto event = events_.next()) disconnected_.insert(event->value);
+  read_events();
   if (read_messages(now)) return true;
   forget_disconnected();
   hot = false;
   pump_blocked(now);
   return hot;
+}
+
+void router_port::read_events() {
+  while (const auto event = events_.next()) {
+    if (event->what == ZMQ_EVENT_ACCEPTED) {
+      below_.came(event->value);
+    } else {
+      below_.went(event->value);
+      disconnected_.insert(event->value);
+    }
+  }
 }
 
 /// True when the turn's budget is used up.
@@ -99,7 +108,7 @@ void router_port::on_frames(received_frames got, instant now) {
   const auto route = got.frames[0].to_string();
   auto* from = find_or_add(route, got.frames[1]);
   if (from == nullptr) return void(++io_.counters.refused_frames);
-  from->heard = now;
+  for (const auto& frame : got.frames) below_.handed(from->fd, frame.size());
   if (from->cut) {
     ++io_.counters.refused_frames;
     return answer_cut(*from);
@@ -123,7 +132,7 @@ router_port::peer_link* router_port::find_or_add(const std::string& route, zmq::
 router_port::peer_link* router_port::add(const std::string& route, const box_public_key& key,
                                          zmq::message_t& head) {
   const int fd = descriptor(head);
-  while (const auto event = events_.next()) disconnected_.insert(event->value);
+  read_events();
   if (const auto former = by_fd_.find(fd); former != by_fd_.end()) {
     // The descriptor is in use again, so the connection that had it is gone.
     disconnected_.erase(fd);
@@ -202,7 +211,8 @@ void router_port::close(link_id link, instant now) {
   if (found == by_id_.end()) return;
   auto& closed = *found->second;
   closed.cut = true;
-  closed.heard = now;
+  closed.shut_at = now + io_.options.farewell;
+  dropped_.insert(&closed);
   closed.out.clear();
   blocked_.erase(link);
   by_id_.erase(found);
@@ -215,6 +225,7 @@ void router_port::cut(peer_link& link, const error& why, bool penalize, instant 
     io_.policies.penalize(link.who.key, now + io_.options.penalty);
   }
   close(id, now);
+  if (penalize) below_.shut(link.fd);
   to_->on_down(id, why);
 }
 
@@ -223,6 +234,7 @@ void router_port::forget(peer_link& link, const error* why) {
   const auto id = link.id;
   const bool tell = !link.cut && why != nullptr;
   blocked_.erase(id);
+  dropped_.erase(&link);
   by_id_.erase(id);
   if (const auto at = by_fd_.find(link.fd); at != by_fd_.end() && at->second == &link)
     by_fd_.erase(at);
@@ -237,12 +249,30 @@ void router_port::forget_disconnected() {
 }
 
 void router_port::tick(instant now) {
-  if (now < sweep_at_) return;
-  sweep_at_ = now + sweep_every;
-  std::vector<peer_link*> stale;
-  for (const auto& [route, link] : by_route_)
-    if (link->cut && now - link->heard >= cut_kept) stale.push_back(link.get());
-  for (auto* link : stale) forget(*link, nullptr);
+  if (now < due_at_) return;
+  due_at_ = now + io_.options.audit;
+  read_events();
+  hot = true;  // events may have come that serve() has to look at
+  audit(now);
+  shut_dropped(now);
+}
+
+/// Cuts off connections that send what never becomes a message.
+void router_port::audit(instant now) {
+  const error why{errc::flooding, "a message that does not end"};
+  for (const int fd : below_.overfull(io_.options.max_unfinished)) {
+    const auto peer = by_fd_.find(fd);
+    if (peer != by_fd_.end() && !peer->second->cut)
+      cut(*peer->second, why, true, now);
+    else
+      below_.shut(fd);
+  }
+}
+
+void router_port::shut_dropped(instant now) {
+  const std::vector<peer_link*> links(dropped_.begin(), dropped_.end());
+  for (auto* link : links)
+    if (now >= link->shut_at && !below_.shut(link->fd)) forget(*link, nullptr);
 }
 
 void router_port::add_descriptors(std::vector<int>& out) {

@@ -1,14 +1,15 @@
 // A listening socket: one ROUTER, on which every connection that speaks becomes a link.
 //
-// libzmq neither tells of a peer that leaves nor can be told to drop one. So a peer's end is learnt
-// from the monitor (by its descriptor, which comes with its messages) or when a send finds nobody;
-// and a peer that was cut stays in the table, its frames discarded and answered by "session
-// closed", until it goes.
+// libzmq neither tells of a peer that leaves nor can be told to drop one. So a peer's end is learnt from
+// the monitor (by its descriptor, which comes with its messages) or when a send finds nobody; and a peer
+// that was dropped stays in the table, its frames discarded and answered by "session closed", until its
+// connection, shut a little later, is gone.
 #pragma once
 
 #include <set>
 #include <unordered_map>
 
+#include "net/connections.hpp"
 #include "net/io_environment.hpp"
 #include "net/monitor.hpp"
 #include "net/outbox.hpp"
@@ -33,7 +34,7 @@ class router_port final : public port {
 
   bool serve(instant now) override;
   void tick(instant now) override;
-  [[nodiscard]] std::optional<instant> due() const override { return sweep_at_; }
+  [[nodiscard]] std::optional<instant> due() const override { return due_at_; }
   [[nodiscard]] bool blocked() const override { return !blocked_.empty(); }
   void add_descriptors(std::vector<int>& out) override;
 
@@ -46,7 +47,7 @@ class router_port final : public port {
     outbox out;
     std::shared_ptr<byte_meter> unread;
     bool cut = false;
-    instant heard{};
+    instant shut_at{};  ///< when its connection is shut, once it was cut
   };
 
   bool read_messages(instant now);
@@ -60,6 +61,9 @@ class router_port final : public port {
   void cut(peer_link& link, const error& why, bool penalize, instant now);
   void forget(peer_link& link, const error* why);
   void forget_disconnected();
+  void read_events();
+  void audit(instant now);
+  void shut_dropped(instant now);
 
   io_environment& io_;
   std::string domain_;
@@ -71,7 +75,9 @@ class router_port final : public port {
   std::unordered_map<int, peer_link*> by_fd_;
   std::set<int> disconnected_;  ///< descriptors; what their peers still said is read first
   std::set<link_id> blocked_;
-  instant sweep_at_{};
+  connections below_;
+  std::set<peer_link*> dropped_;  ///< cut, and not gone yet
+  instant due_at_{};
 };
 
 }  // namespace keyfold::net

@@ -63,10 +63,13 @@ struct transport_options {
   std::chrono::milliseconds last_retry{30'000};
   // Tuning
   std::size_t max_unread = 32 * 1024 * 1024;  ///< bytes of received messages that are still held
-  std::size_t max_peers = 10'000;             ///< links on one listening socket
+  std::size_t max_unfinished = 96 * 1024 * 1024;  ///< bytes of a connection that make no message
+  std::chrono::milliseconds audit{500};           ///< how often connections are looked at for that
+  std::size_t max_peers = 10'000;                 ///< links on one listening socket
   std::size_t max_commands = 100'000;
   std::size_t max_command_bytes = 256 * 1024 * 1024;
   std::chrono::milliseconds penalty{5'000};  ///< handshakes of a key whose link was cut are refused
+  std::chrono::milliseconds farewell{2'000};  ///< a dropped peer may read so long, then it is shut
   std::chrono::milliseconds heartbeat{10'000};
   int zmq_threads = 1;
 };
@@ -97,8 +100,9 @@ class transport {
   /// or unknown, swallows it: its on_down has come or comes. A link with more than max_queued bytes
   /// is cut (`too_slow`).
   [[nodiscard]] expected<void> send(link_id link, const message& m);
-  /// Gives a link up: of listen(), its frames are discarded from now on; of connect(), it is made
-  /// anew after the back-off. on_down comes with `why`.
+  /// Gives a link up; on_down comes with `why`. Of listen(): its frames are discarded from now on, and
+  /// its connection is shut once the peer has had time to read the last words. Of connect(): it is made
+  /// anew after the back-off.
   void drop(link_id link, const error& why);
   /// Ends a link, or a listening socket with all its links, for good.
   void close(link_id link);

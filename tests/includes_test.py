@@ -35,6 +35,8 @@ LIBRARIES = {
     "nlohmann-json": (r"nlohmann/", {"apps"}),
     "toml++": (r"toml", {"apps"}),
     "FUSE": (r"fuse", {"apps"}),
+    "Catch2": (r"catch2/", set()),  # of tests alone, which are not looked at here
+    "RapidCheck": (r"rapidcheck", set()),
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')

@@ -150,12 +150,7 @@ TEST_CASE("frames that are no message end their sender's link alone") {
     mallory.send(frames);
     const auto down = f.at_relay->next_down();
     REQUIRE(down);
-    // A cut peer that goes on is told so, and nothing of it is handed up.
-    mallory.send(make_message(ping{}, 2));
-    const auto told = mallory.receive();
-    REQUIRE(told);
-    CHECK(told->kind == message_kind::refused);
-    CHECK(told->request_id == 0);
+    CHECK(down->why.code != errc::disconnected);
   }
   REQUIRE(f.agent.send(link, make_message(ping{}, 7)));
   const auto got = alice->next_message();
@@ -171,6 +166,40 @@ TEST_CASE("a frame beyond the limit costs the sender its connection") {
   REQUIRE(f.at_relay->next_up());
   mallory.send({encode_head(make_message(ping{}, 1)), bytes(max_bulk_size + 2000)});
   CHECK(f.at_relay->await_down(errc::disconnected));
+}
+
+TEST_CASE("a message that never ends costs the sender its connection") {
+  auto options = quick();
+  options.max_unfinished = 4 * 1024 * 1024;
+  options.audit = 1ms;
+  fixture f(any_key(), options);
+  const auto alice = std::make_shared<recorder>();
+  const auto link = f.connect(alice_key, alice);
+  REQUIRE(alice->next_up());
+  auto mallory = f.raw(bob_key);
+  mallory.send(make_message(ping{}, 1));
+  REQUIRE(mallory.receive());
+  mallory.send(
+      std::vector<bytes>(64, bytes(1024 * 1024)));  // too long to be over before it is noticed
+  CHECK(f.at_relay->await_down(errc::flooding));
+  REQUIRE(f.agent.send(link, make_message(ping{}, 1)));
+  CHECK(alice->next_message());
+}
+
+TEST_CASE("much talk of whole messages is no message without end") {
+  auto options = quick();
+  options.max_unfinished = 1024 * 1024;
+  options.audit = 20ms;
+  fixture f(any_key(), options);
+  const auto alice = std::make_shared<recorder>();
+  const auto link = f.connect(alice_key, alice);
+  REQUIRE(alice->next_up());
+  const auto until = std::chrono::steady_clock::now() + 300ms;  // some audits
+  for (std::uint64_t id = 1; std::chrono::steady_clock::now() < until; ++id) {
+    REQUIRE(f.agent.send(link, id % 100 == 0 ? put(id, 200'000) : make_message(ping{}, id)));
+    REQUIRE(alice->next_message());
+  }
+  CHECK(f.relay.stats().cut_links == 0);
 }
 
 TEST_CASE("a peer that chooses its own routing id is not listened to") {
@@ -328,7 +357,9 @@ TEST_CASE("a dropped link of connect() comes back by itself") {
 }
 
 TEST_CASE("a dropped link of listen() tells its peer to connect again") {
-  fixture f;
+  auto options = quick();
+  options.farewell = 60s;
+  fixture f(any_key(), options);
   const auto alice = std::make_shared<recorder>();
   const auto link = f.connect(alice_key, alice);
   REQUIRE(alice->next_up());
@@ -341,6 +372,20 @@ TEST_CASE("a dropped link of listen() tells its peer to connect again") {
   REQUIRE(told);
   CHECK(told->message.kind == message_kind::refused);
   CHECK(told->message.request_id == 0);
+}
+
+TEST_CASE("a dropped link of listen() is shut when its peer does not go") {
+  auto options = quick();
+  options.farewell = 0ms;
+  fixture f(any_key(), options);
+  const auto alice = std::make_shared<recorder>();
+  const auto link = f.connect(alice_key, alice);
+  REQUIRE(alice->next_up());
+  REQUIRE(f.agent.send(link, make_message(ping{}, 1)));
+  REQUIRE(alice->next_message());
+  f.relay.drop(f.at_relay->next_up()->link, {errc::silent, "test"});
+  CHECK(alice->next_down()->why.code == errc::disconnected);
+  CHECK(alice->next_up());
 }
 
 TEST_CASE("an address that cannot be bound is an error") {
