@@ -1,4 +1,4 @@
-// How fast one core chunks, hashes, seals, checks and opens. Prints MB/s; not a test.
+// How fast one core chunks, hashes, seals, checks and opens objects. Prints MB/s; not a test.
 #include <chrono>
 #include <cstdio>
 
