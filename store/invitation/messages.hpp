@@ -1,12 +1,13 @@
 // The messages of the code exchange (PROTOCOL "The code exchange"); those after the codes travel
 // sealed.
 //
-//   commit := [1, box public key, commitment, mac|nil]     reveal     := [2, nonce]
-//   guest_ok := [3]                                        greeter_ok := [4]
-//   claim  := [5, body: bin, signature]                    ack        := [7]
-//   body   := [user key|nil, signing key, link key, label, email|nil, name|nil]
-//   admit  := [6, user, device, profile, root key, organization name, [seq, hash], relay
-//   addresses*, user secret|nil] abort  := [9, reason]
+//   commit   := [1, box public key, commitment, mac|nil]     reveal     := [2, nonce]
+//   guest_ok := [3]                                          greeter_ok := [4]
+//   claim    := [5, body: bin, signature]                    ack        := [7]
+//   body     := [user key|nil, signing key, link key, label, email|nil, name|nil]
+//   admit    := [6, user, device, profile, root key, organization name, [seq, hash],
+//                relay addresses*, user secret|nil]
+//   abort    := [9, reason]
 //
 // The claim's signature is the device key's, over transcript ‖ body.
 #pragma once

@@ -15,7 +15,6 @@ enum class incident_kind : std::uint8_t {
   key_mismatch,             ///< a sealed key opens, but is not the one of the commitment
   row_missing,              ///< a reader has no row, or somebody who is no reader has one
   earlier_mismatch,  ///< an earlier key, sealed under a newer one, is not the one of its commitment
-  refused_certificate,  ///< a receipted certificate breaks a rule; it has no effect
 };
 [[nodiscard]] std::string_view to_string(incident_kind kind);
 

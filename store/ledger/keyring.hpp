@@ -47,18 +47,20 @@ class keyring {
 
  private:
   struct slot;
-  void try_row(const state& s, const slot& at, std::vector<incident>& out);
+  static std::optional<slot> slot_at(const state& s, ledger_seq seq);
+  void try_row(const slot& at, std::vector<incident>& out);
   void walk_back(const state& s, const slot& at, std::vector<incident>& out);
   void check_rows(const state& s, const slot& at, std::vector<incident>& out);
   void report(const incident& what, std::vector<incident>& out);
   bool keep(const key_target& target, epoch_number epoch, const hash32& commitment,
             const symmetric_key& key);
+  [[nodiscard]] expected<symmetric_key> need(const key_target& target, epoch_number epoch) const;
 
   user_id self_;
   box_key key_;
   std::map<std::pair<key_target, epoch_number>, symmetric_key> keys_;
   std::set<incident> reported_;
-  std::set<ledger_seq> rows_checked_;
+  std::set<ledger_seq> finished_;  ///< nothing is left to learn from the certificate there
 };
 
 /// The commitment of an epoch; nullopt when the ledger does not have it.

@@ -80,6 +80,7 @@ class organization_fold {
   void apply(const header& h, const body& b, const profile_changed& what);
   void apply(const header& h, const body& b, const user_revoked& what);
   void apply(const header& h, const body& b, const key_rotated& what);
+  void add_user(const header& h, const body& b, const user_added& what);
   void add_device(const header& h, const body& b, user_id user, const new_device& device,
                   purpose why);
 

@@ -29,6 +29,9 @@ using accepted_heads = std::function<std::vector<feed_head>(workspace_id, user_i
 /// Whether `user` may have the bodies of that scope now; everybody may have the organization's.
 [[nodiscard]] bool may_have_bodies(const state& s, user_id user,
                                    const std::optional<workspace_id>& scope);
+/// Positions that somebody new in the workspace needs: its own certificates, and the revocations
+/// that name a frontier there. Ascending.
+[[nodiscard]] std::vector<ledger_seq> positions_about(const state& s, workspace_id workspace);
 /// The record at `seq` as `user` may have it: without body and attachments, or with those that are
 /// his. `seq` must be held.
 [[nodiscard]] record strip_for(const state& s, ledger_seq seq, user_id user);

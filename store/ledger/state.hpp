@@ -90,7 +90,7 @@ class state final : public view {
   [[nodiscard]] bool read_only(std::optional<workspace_id> scope = std::nullopt) const;
   /// The first certificate of the workspace whose body is not held; nothing after it is folded.
   [[nodiscard]] std::optional<ledger_seq> missing_body(workspace_id workspace) const;
-  /// Workspaces of which the user should have bodies that are not held: pull these.
+  /// Workspaces of which the user should have bodies or frontiers that are not held: pull these.
   [[nodiscard]] std::vector<workspace_id> lacking_bodies(user_id user) const;
   /// The user may write there now, as far as this ledger can tell: `errc::update_needed`,
   /// `errc::body_missing`, `errc::workspace_unknown` or `errc::role_insufficient`. (A rotation that
@@ -106,26 +106,33 @@ class state final : public view {
   struct stored {
     ledger::record record;
     std::optional<ledger::body> body;  ///< decoded
-    std::optional<error> flaw;  ///< wrong whatever the folds say (author, signature, scope, form)
-    std::optional<error> refused;                              ///< flaw, or the rule that it breaks
+    std::optional<error> flaw;     ///< wrong whatever the folds say: author, signature, form, scope
+    std::optional<error> refused;  ///< the flaw, or the rule that it breaks
+    bool effective = false;
     std::map<workspace_id, std::vector<feed_head>> frontiers;  ///< verified heads, of what is held
   };
   struct scope_state {
+    explicit scope_state(workspace_fold empty) : fold(std::move(empty)) {}
     std::vector<ledger_seq> positions;
     std::optional<ledger_seq> missing;
-    std::optional<workspace_fold> fold;
+    workspace_fold fold;
   };
 
-  [[nodiscard]] expected<void> check_place(const record& r) const;
-  [[nodiscard]] std::optional<error> find_flaw(const certificate& c, const body* b) const;
-  expected<addition> found(const record& r);
+  [[nodiscard]] const certificate& at(ledger_seq seq) const;
+  [[nodiscard]] bool lacks(const scope_state& scope) const;
+  [[nodiscard]] bool is_meant_for(const scope_state& scope, const user_record& user) const;
+  [[nodiscard]] expected<void> check_genesis(const certificate& c) const;
+  [[nodiscard]] expected<body> check_body(const certificate& c) const;
+  [[nodiscard]] expected<void> check_header(const certificate& c) const;
   expected<addition> append(const record& r);
   expected<addition> fill(const record& r);
-  void take_attachments(stored& s, const attachments& offered, addition& out);
+  void take_body(stored& s, const certificate& c) const;
+  bool take_attachments(stored& s, const attachments& offered, addition& out) const;
+  void read_frontiers(stored& s, addition& out) const;
   void fold_organization(stored& s);
-  void fold_workspace(workspace_id id, stored& s);
-  void refold_workspace(workspace_id id);
-  void read_frontiers(stored& s, addition& out);
+  void fold_workspace(scope_state& scope, stored& s) const;
+  void refold(scope_state& scope);
+  scope_state& scope_of(workspace_id id);
 
   organization_id id_;
   std::unique_ptr<organization_fold>

@@ -56,21 +56,23 @@ class workspace_fold {
   [[nodiscard]] bool may_rotate_again(user_id user) const;
   /// In ledger order.
   [[nodiscard]] const std::vector<loss>& losses() const { return losses_; }
-  /// True when an Owner is left who is not revoked.
-  [[nodiscard]] bool has_owner() const;
+  /// True when as of `seq` there is an Owner who is not revoked.
+  [[nodiscard]] bool has_owner(ledger_seq seq) const;
   [[nodiscard]] bool read_only() const { return read_only_; }
 
   /// Takes in a certificate of this workspace that rules.hpp let through.
   void apply(const header& h, const body& b);
   /// Takes in that `user` was revoked; the organization's fold has it already.
   void apply_revocation(ledger_seq seq, const user_revoked& what);
+  /// Reads another copy of the same organization's fold from now on.
+  void rebind(const organization_fold& organization) { organization_ = &organization; }
 
  private:
   void apply(const header& h, const body& b, const workspace_created& what);
   void apply(const header& h, const body& b, const role_changed& what);
   void apply(const header& h, const body& b, const key_rotated& what);
   void add_epoch(const header& h, const rotation& r);
-  void removed(ledger_seq seq, bool rotated);
+  void reader_removed(ledger_seq seq, bool rotated);
 
   workspace_id id_;
   const organization_fold* organization_;

@@ -1,10 +1,11 @@
 // Key files: the secrets of one device under a password (FORMATS 5).
 //
-//   file       := [header: bin, sealed]       key from the password, context "key-file",
-//   associated: header header     := [1, organization name, organization id, device id, label,
-//   method, parameters] parameters := ["argon2id13", memory KiB, passes, salt] secrets    := [1,
-//   root key, relay address: str, relay key, user id, user secret key, signing seed,
-//                  link secret key, local key]
+//   file       := [header: bin, sealed]     key from the password, context "key-file",
+//                                           associated: header
+//   header     := [1, organization name, organization id, device id, label, method, parameters]
+//   parameters := ["argon2id13", memory KiB, passes, salt]
+//   secrets    := [1, root key, relay address: str, relay key, user id, user secret key,
+//                  signing seed, link secret key, local key]
 //
 // The header is readable without the password, and authenticated with it: whoever changes a bit of
 // the file makes it unopenable, and hashing below the compiled-in cost is refused before it is

@@ -103,6 +103,10 @@ std::int64_t mtime_ms(const node_content& content) {
   return ns / ns_per_ms - (ns % ns_per_ms < 0 ? 1 : 0);
 }
 
+shown_version to_shown(const branch& b) {
+  return {b.tip.version, b.content, b.tip.written, b.first_ms, b.first.device, b.same};
+}
+
 std::vector<branch> branches_of(const lookup& tree, node_id node) {
   const auto tips = tree.current_versions(node);
   auto firsts = tips;

@@ -21,6 +21,8 @@ struct branch {
 /// sole version the branch is taken to begin at itself: nothing is named by it.
 [[nodiscard]] std::vector<branch> branches_of(const lookup& tree, node_id node);
 
+[[nodiscard]] shown_version to_shown(const branch& b);
+
 /// True when both show the same bytes: mtime does not matter.
 [[nodiscard]] bool equal_bytes(const node_content& a, const node_content& b);
 

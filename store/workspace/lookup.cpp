@@ -39,18 +39,6 @@ std::vector<entry_order> lookup::operations_of(const entry_order& entry) const {
   return out;
 }
 
-std::vector<node_id> lookup::nodes_of(const operation& o, const entry_order& at) const {
-  return std::visit(
-      [&](const auto& value) {
-        std::vector<node_id> out;
-        if constexpr (requires { value.node; }) out.push_back(value.node);
-        if constexpr (requires { value.nonce; })
-          out.push_back(make_node_id(workspace_, at.device, value.nonce));
-        return out;
-      },
-      o);
-}
-
 std::optional<placement> lookup::last_placement(node_id node,
                                                 const std::optional<entry_order>& before) const {
   const auto prefix = key_of(table::placements, node);

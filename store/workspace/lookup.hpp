@@ -38,8 +38,6 @@ class lookup {
   [[nodiscard]] std::optional<operation> operation_at(const entry_order& o) const;
   /// The orders of all operations of an entry, ascending.
   [[nodiscard]] std::vector<entry_order> operations_of(const entry_order& entry) const;
-  /// The nodes that an operation is about or makes.
-  [[nodiscard]] std::vector<node_id> nodes_of(const operation& o, const entry_order& at) const;
   /// The last placement of a node below `before` (all when nullopt), void or not.
   [[nodiscard]] std::optional<placement> last_placement(
       node_id node, const std::optional<entry_order>& before = {}) const;

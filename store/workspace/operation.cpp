@@ -290,6 +290,18 @@ node_id make_node_id(workspace_id workspace, device_id device, const node_nonce&
   return hash_as<node_id>("keyfold/v1/node", {workspace.view(), device.view(), nonce});
 }
 
+std::vector<node_id> nodes_of(const operation& o, workspace_id workspace, device_id device) {
+  return std::visit(
+      [&](const auto& value) {
+        std::vector<node_id> out;
+        if constexpr (requires { value.node; }) out.push_back(value.node);
+        if constexpr (requires { value.nonce; })
+          out.push_back(make_node_id(workspace, device, value.nonce));
+        return out;
+      },
+      o);
+}
+
 expected<void> check_name(std::string_view name) {
   if (name.empty()) return fail(errc::bad_name, "a name must not be empty");
   if (name.size() > max_name_size) return fail(errc::bad_name, "a name has at most 255 bytes");

@@ -97,6 +97,10 @@ using operation = std::variant<create_operation, move_operation, delete_operatio
 [[nodiscard]] node_id make_node_id(workspace_id workspace, device_id device,
                                    const node_nonce& nonce);
 
+/// The nodes that an operation of `device` is about or makes.
+[[nodiscard]] std::vector<node_id> nodes_of(const operation& o, workspace_id workspace,
+                                            device_id device);
+
 /// `errc::bad_name` unless NFC-free byte rules hold: 1 to 255 bytes of UTF-8, no '/', NUL, ".",
 /// "..".
 [[nodiscard]] expected<void> check_name(std::string_view name);

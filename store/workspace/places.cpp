@@ -133,7 +133,7 @@ void editor::settle_survivors() {
   for (const auto& entry : entries)
     for (const auto& at : operations_of(entry))
       if (const auto o = operation_at(at))
-        for (const auto& node : nodes_of(*o, at)) suspects.insert(node);
+        for (const auto& node : nodes_of(*o, workspace_, at.device)) suspects.insert(node);
   if (!marks_to_trace_.empty())
     for (const auto& node : ids_below(key_of(table::contested))) suspects.insert(node);
   for (const auto& node : suspects) {

@@ -8,10 +8,6 @@
 namespace keyfold::workspace {
 namespace {
 
-shown_version to_shown(const branch& b) {
-  return {b.tip.version, b.content, b.tip.written, b.first_ms, b.first.device, b.same};
-}
-
 node_kind kind_of(const node_content& content) {
   return std::holds_alternative<symlink_content>(content) ? node_kind::symlink : node_kind::file;
 }

@@ -44,7 +44,7 @@ class renaming : public lookup {
     for (const auto& version : versions) rename_key(table::endings, at, node, version);
   }
   void rename(const operation& o, const entry_order& at) {
-    for (const auto& node : nodes_of(o, at)) {
+    for (const auto& node : nodes_of(o, workspace_, at.device)) {
       rename_key(table::placements, at, node);
       rename_key(table::deletes, at, node);
       rename_record(node);
@@ -104,6 +104,14 @@ std::optional<shown_entry> tree::find(std::span<const std::string> path) const {
 
 std::optional<std::vector<std::string>> tree::path_of(node_id node) const {
   return projection(state_, workspace_, name_key_, causes_).path_of(node);
+}
+
+std::vector<shown_version> tree::branches(node_id node) const {
+  const lookup questions(state_, workspace_, name_key_, causes_);
+  std::vector<shown_version> out;
+  if (!questions.find(node).exists || questions.find(node).folder) return out;
+  for (const auto& b : branches_of(questions, node)) out.push_back(to_shown(b));
+  return out;
 }
 
 std::vector<shown_version> tree::history(node_id node) const {

@@ -95,6 +95,8 @@ class tree {
   [[nodiscard]] std::optional<shown_entry> find(std::span<const std::string> path) const;
   /// The shown path of a node, for status and conflict messages; nullopt when it is not shown.
   [[nodiscard]] std::optional<std::vector<std::string>> path_of(node_id node) const;
+  /// What a file shows: its branches, the oldest first. Empty for a folder and what has no content.
+  [[nodiscard]] std::vector<shown_version> branches(node_id node) const;
   /// Every version of the node ever written and counted, current or not, in operation order:
   /// history.
   [[nodiscard]] std::vector<shown_version> history(node_id node) const;

@@ -23,7 +23,7 @@ from trees import tail
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(os.environ.get("KEYFOLD_BIN", ROOT / "build/bin")).resolve()
-PROGRAMS = ("keyfold", "keyfold-agent", "keyfold-relay")
+PROGRAMS = ("keyfold", "keyfold-agent", "keyfold-relay", "keyfold_read_as")
 PASSWORD = "correct horse battery staple"
 SKIPPED = 77  # ctest's SKIP_RETURN_CODE
 TIMEOUT = float(os.environ.get("KEYFOLD_TEST_TIMEOUT", "60"))
@@ -306,6 +306,15 @@ class Home:
         source = self.world.folder / f"{self.name}.put"
         source.write_bytes(content)
         return self.run("put", source, path, **options)
+
+
+def read_as(home, relay_folder, stop=False):
+    """What the home's keys open of all that lies in a relay's folder, which nobody may be using (read_as.cpp).
+    The home's agent must be stopped; `stop`: stops it."""
+    if stop:
+        home.stop_agent()
+    argv = [BIN / "keyfold_read_as", home.folder, home.password_file, relay_folder]
+    return home.world.run(argv, home.env, home=home)
 
 
 # -- code exchanges ----------------------------------------------------------------------------------------------

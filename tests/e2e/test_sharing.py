@@ -132,6 +132,25 @@ class Sharing(keyfold.Case):
         self.alice.sync("papers")
         self.assertEqual(self.alice.cat("papers:/back.txt"), b"back again")
 
+    def test_his_keys_and_the_relays_whole_disk_do_not_open_what_came_after(self):
+        self.alice.put_bytes(b"old", "papers:/old.txt")
+        self.alice.share("papers", self.bob, "contributor")
+        self.bob.sync("papers")
+        epoch = self.alice.workspace("papers")["epoch"]
+        self.alice.run("workspace", "unshare", "papers", "bob@example.com")
+        self.alice.put_bytes(b"new", "papers:/new.txt")
+        self.alice.sync("papers")
+        self.bob.stop_agent()
+        self.relay.stop()
+        row, = keyfold.read_as(self.bob, self.relay.data)
+        self.assertTrue(all(e <= epoch for e in row["keys"]), row)
+        for counts in row["epochs"]:
+            closed = counts["epoch"] > epoch
+            self.assertEqual((counts["opened"] == 0, counts["closed"] == 0), (closed, not closed), row)
+        self.assertEqual(len(row["epochs"]), 2, row)
+        row, = keyfold.read_as(self.alice, self.relay.data, stop=True)
+        self.assertTrue(all(counts["closed"] == 0 for counts in row["epochs"]), row)
+
     def lost(self, home):
         row = home.workspace("papers")
         return row is None or row["role"] in (None, "none")
