@@ -95,6 +95,9 @@ class root {
 /// Looks at what is at `path` beneath the root.
 [[nodiscard]] expected<looked> look(const root& r, const local_path& path);
 
+/// False for what is no path beneath a root: absolute, with an empty name, ".", ".." or NUL in it.
+[[nodiscard]] bool is_plain(const local_path& path);
+
 /// The failure that `number` (an errno) stands for, with `path` in its message.
 [[nodiscard]] tl::unexpected<error> fail_errno(int number, std::string_view what,
                                                std::string_view path);

@@ -1,0 +1,100 @@
+#include "store/mirror/root.hpp"
+
+#include <fcntl.h>
+
+#include "tests/store/mirror/fixture.hpp"
+
+using namespace keyfold;
+using namespace keyfold::mirror;
+namespace fs = std::filesystem;
+
+TEST_CASE("a marker travels through its bytes") {
+  const marker m{id_of<workspace_id>(7), id_of<mirror_id>(9)};
+  CHECK(get(decode_marker(encode_marker(m))) == m);
+}
+
+TEST_CASE("a marker of a later version, one cut short and one with more is refused") {
+  auto data = encode_marker({id_of<workspace_id>(7), id_of<mirror_id>(9)});
+  auto cut = data;
+  cut.pop_back();
+  CHECK_FALSE(decode_marker(cut));
+  auto longer = data;
+  longer.push_back(0);
+  CHECK(code_of(decode_marker(longer)) == errc::trailing_bytes);
+  writer w;
+  w.array(3).uint(2).bin(id_of<workspace_id>(7)).bin(id_of<mirror_id>(9));
+  CHECK(code_of(decode_marker(std::move(w).take())) == errc::unknown_version);
+}
+
+TEST_CASE("a root that is there with its marker is taken") {
+  disk_fixture m;
+  CHECK(m.mirror_root.check(m.own));
+  CHECK(get(root::open(m.folder.path())).check(m.own));
+  CHECK(root::create(m.folder.path(), m.own));
+}
+
+TEST_CASE("a root that was moved away is gone, not empty") {
+  disk_fixture m;
+  const auto moved = m.folder.path().string() + "-moved";
+  fs::rename(m.folder.path(), moved);
+  CHECK(code_of(m.mirror_root.check(m.own)) == errc::root_gone);
+  CHECK(code_of(root::open(m.folder.path())) == errc::root_gone);
+  fs::create_directory(m.folder.path());  // an empty folder in its place is not it either
+  CHECK(code_of(m.mirror_root.check(m.own)) == errc::root_gone);
+  fs::remove_all(moved);
+}
+
+TEST_CASE("a root without its marker is refused") {
+  disk_fixture m;
+  m.remove(".keyfold");
+  CHECK(code_of(m.mirror_root.check(m.own)) == errc::root_marker_missing);
+}
+
+TEST_CASE("a root with another mirror's marker is refused") {
+  disk_fixture m;
+  const marker other{id_of<workspace_id>(1), id_of<mirror_id>(3)};
+  CHECK(code_of(m.mirror_root.check(other)) == errc::root_marker_foreign);
+  CHECK(code_of(root::create(m.folder.path(), other)) == errc::root_marker_foreign);
+  m.write(".keyfold", "something else");
+  CHECK(code_of(m.mirror_root.check(m.own)) == errc::root_marker_foreign);
+}
+
+TEST_CASE("no path leaves the root") {
+  disk_fixture m;
+  test::temp_dir outside;
+  test::write_file(outside / "secret", "of bob");
+  fs::create_symlink(outside.path(), m / "link");
+  fs::create_symlink(outside / "secret", m / "file");
+  fs::create_symlink("/proc/self/root", m / "magic");
+  m.make_folder("a");
+  fs::create_symlink("../a", m / "a/inward");
+  for (const local_path path :
+       {"..", "../x", "a/../a", "/etc/passwd", "link", "link/secret", "file", "a/inward", "a//b",
+        "a/", "./a", "magic", "magic/etc/passwd"}) {
+    INFO(path);
+    CHECK(code_of(m.mirror_root.open_path(path, O_RDONLY)) == errc::unsafe_path);
+  }
+  CHECK(code_of(m.mirror_root.open_path(std::string("a\0b", 3), O_RDONLY)) == errc::unsafe_path);
+  CHECK(code_of(m.mirror_root.open_path(std::string(300, 'x'), O_RDONLY)) == errc::too_large);
+  CHECK(m.mirror_root.open_folder("a"));
+}
+
+TEST_CASE("a folder turned into a symlink in a race is not followed") {
+  disk_fixture m;
+  test::temp_dir outside;
+  m.make_folder("a/b");
+  REQUIRE(m.mirror_root.open_folder("a/b"));
+  m.remove("a");
+  fs::create_symlink(outside.path(), m / "a");
+  fs::create_directory(outside / "b");
+  CHECK(code_of(m.mirror_root.open_folder("a/b")) == errc::unsafe_path);
+}
+
+TEST_CASE("looking at a symlink tells of itself") {
+  disk_fixture m;
+  fs::create_symlink("/etc/passwd", m / "link");
+  const auto seen = get(look(m.mirror_root, "link"));
+  CHECK(seen.facts.kind == node_kind::symlink);
+  CHECK(seen.facts.target == "/etc/passwd");
+  CHECK(code_of(look(m.mirror_root, "nothing")) == errc::not_found);
+}
