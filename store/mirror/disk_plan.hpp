@@ -47,9 +47,10 @@ enum class disk_kind : std::uint8_t {
 
 struct disk_action {
   disk_kind what = disk_kind::note;
-  row_id row;       ///< what is there already; 0: nothing
-  node_id parent;   ///< the node of the folder where it shall be
-  shown_item item;  ///< what it shall be; empty for park and remove
+  row_id row;                    ///< what is there already; 0: nothing
+  std::optional<row_id> folder;  ///< base's row of the folder where it shall be; if none:
+  node_id parent;                ///< the node of that folder, which an action before makes
+  shown_item item;               ///< what it shall be; empty for park and remove
 };
 
 struct disk_plan {

@@ -14,8 +14,8 @@
 //               copy.
 //   attributes  a version of the same content; replaces row.version
 //   moved       move (of a conflict copy: split). Facts in `disk` are new.
-//   deleted     delete (of a conflict copy: drop). A folder's goes for everything in it.
-//   refreshed   nothing: only record(). The folder was made anew, or its name spelled anew.
+//   deleted     what find_deletions (deletion.hpp) says: never anything that had not reached this
+//   disk refreshed   nothing: only record(). The folder was made anew, or its name spelled anew.
 //
 // In the order given every folder comes before what is in it, and deletes come last. After each is
 // journalled, record() brings base up.
@@ -75,39 +75,45 @@ class local_planner {
   [[nodiscard]] expected<local_plan> finish(brake answer = brake::ask);
 
  private:
+  /// Something that base does not have at its place, or has as another inode.
   struct arrival {
-    local_path path;
     listed entry;
-    row_id parent;  ///< valid when known_parent
-    bool known_parent = false;
-    std::optional<row_id> before;       ///< what base has at that name
-    std::optional<row_id> identity;     ///< the row whose inode it is
-    std::optional<row_id> settled;      ///< the row that it is now
-    std::optional<std::size_t> change;  ///< index into changes
+    std::optional<row_id> parent;       ///< row of its folder; none while base does not know that
+    std::optional<row_id> settled;      ///< the row that it is
+    std::optional<std::size_t> change;  ///< index of the change that tells of it
   };
 
-  std::vector<listed> settle_twins(const listing& seen, std::optional<row_id> folder);
-  void compare(const local_path& folder, row_id parent, const listed& entry, const base_row& row);
-  void arrive(const local_path& folder, std::optional<row_id> parent, const listed& entry);
-  std::optional<row_id> find_identity(const listed& entry) const;
-  [[nodiscard]] bool is_gone(const base_row& row) const;
+  [[nodiscard]] std::optional<row_id> row_of(const listing& seen);
+  [[nodiscard]] std::vector<listed> settle_twins(const listing& seen, std::optional<row_id> folder);
+  void compare(const local_path& path, row_id folder, const listed& entry);
+  void stay(const local_path& path, const listed& entry, const base_row& row);
+  void arrive(const local_path& path, std::optional<row_id> folder, const listed& entry);
   void displace_absent(row_id folder, const std::set<std::string>& present);
+  void displace_present(const local_path& folder, row_id row);
+
+  [[nodiscard]] std::optional<base_row> holder(const arrival& a) const;
+  [[nodiscard]] std::vector<base_row> origins(const arrival& a) const;
+  [[nodiscard]] bool is_gone(const base_row& row) const;
+  void claim(arrival& a, row_id row);
   void settle_folders();
   void settle_files();
   void tell_arrivals(local_plan& plan);
-  void tell_deletes(local_plan& plan);
+  void tell_arrival(const local_path& path, arrival& a, local_plan& plan);
+  [[nodiscard]] std::vector<row_id> gone_rows() const;
+  [[nodiscard]] std::uint64_t count_gone_files(row_id row) const;
 
   const base& base_;
-  std::map<local_path, std::optional<row_id>> pending_;  ///< folders met as entries, not yet listed
+  std::map<local_path, std::optional<row_id>> met_;  ///< folders met as entries, not listed yet
   std::map<local_path, std::set<std::string>>
-      unresolved_;              ///< names in folders that base does not know
-  std::set<row_id> listed_;     ///< rows of folders listed
-  std::set<row_id> displaced_;  ///< rows no longer where base has them
-  std::set<row_id> claimed_;    ///< displaced rows found again
+      unknown_;  ///< names in folders that base does not know
   std::map<local_path, arrival> arrivals_;
   std::map<row_id, local_change> in_place_;
-  std::vector<ignored_item> ignored_;
+  std::set<row_id> listed_;     ///< folders listed
+  std::set<row_id> displaced_;  ///< no longer where base has them
+  std::set<row_id> claimed_;    ///< found again, or followed by what took their place
   std::set<local_path> missing_;
+  std::set<local_path> skipped_;  ///< listed before it could be told what they are
+  std::vector<ignored_item> ignored_;
 };
 
 /// The row of the folder that holds `change`; valid once the changes before it are recorded.

@@ -1,0 +1,219 @@
+#include "store/mirror/base.hpp"
+
+#include "crypto/codec.hpp"
+#include "crypto/hash.hpp"
+
+namespace keyfold::mirror {
+
+namespace {
+
+constexpr std::size_t hidden_name_size = 16;
+constexpr std::size_t deepest = 4096;  ///< no path on disk has more names; ends a damaged chain
+
+std::uint64_t to_unsigned(std::int64_t time) {
+  return static_cast<std::uint64_t>(time);
+}
+std::int64_t to_time(std::uint64_t value) {
+  return static_cast<std::int64_t>(value);
+}
+
+bytes key_of(char kind) {
+  return {static_cast<std::uint8_t>(kind)};
+}
+bytes key_of(char kind, std::uint64_t number) {
+  auto out = key_of(kind);
+  append_u64(out, number);
+  return out;
+}
+bytes node_prefix(const node_id& node) {
+  auto out = key_of('n');
+  append(out, node.view());
+  return out;
+}
+bytes with_row(bytes prefix, row_id row) {
+  append_u64(prefix, row.value);
+  return prefix;
+}
+
+bytes encode(const base_row& row) {
+  writer w;
+  w.array(8).uint(1).uint(row.parent).str(row.name).bin(as_bytes(row.local));
+  w.bin(row.node).bin(row.version).bin(row.content);
+  const auto& f = row.facts;
+  w.array(9).uint(static_cast<std::uint64_t>(f.kind)).uint(f.size).uint(to_unsigned(f.mtime_ns));
+  w.uint(to_unsigned(f.ctime_ns)).uint(to_unsigned(f.birth_ns)).uint(f.device).uint(f.inode);
+  w.boolean(f.executable).bin(as_bytes(f.target));
+  return std::move(w).take();
+}
+
+std::optional<base_row> decode(row_id id, bytes_view data) {
+  auto r = reader::parse(data);
+  if (!r) return std::nullopt;
+  base_row out;
+  out.id = id;
+  r->array(8);
+  if (r->uint() != 1) r->break_off();
+  out.parent = r->count<row_id>();
+  out.name = r->str(255);
+  out.local = to_string(r->bin(255));
+  out.node = r->id<node_id>();
+  out.version = r->id<version_id>();
+  out.content = r->id<hash32>();
+  auto& f = out.facts;
+  r->array(9);
+  f.kind = static_cast<node_kind>(r->uint_up_to(3));
+  f.size = r->uint();
+  f.mtime_ns = to_time(r->uint());
+  f.ctime_ns = to_time(r->uint());
+  f.birth_ns = to_time(r->uint());
+  f.device = r->uint();
+  f.inode = r->uint();
+  f.executable = r->boolean();
+  f.target = to_string(r->bin(4096));
+  if (!r->finish()) return std::nullopt;
+  return out;
+}
+
+base_row make_root_row() {
+  base_row out;
+  out.node = workspace::root_node;
+  out.facts.kind = node_kind::folder;
+  return out;
+}
+
+bool is_folder(const base_row& row) {
+  return row.facts.kind == node_kind::folder;
+}
+
+}  // namespace
+
+hash32 hash_of_target(std::string_view target) {
+  return hash("keyfold/v1/mirror-target", as_bytes(target));
+}
+
+bytes base::child_prefix(row_id parent, std::string_view name) const {
+  auto out = key_of('c', parent.value);
+  const auto hidden = derive(name_key_, "keyfold/v1/mirror-name", as_bytes(name));
+  append(out, hidden.view().first(hidden_name_size));
+  return out;
+}
+
+std::vector<base_row> base::rows_below(bytes_view prefix) const {
+  std::vector<row_id> found;
+  state_.scan(prefix, {}, [&](bytes_view key, bytes_view) {
+    if (key.size() >= 8) found.push_back({read_u64(key.last(8))});
+    return true;
+  });
+  std::vector<base_row> out;
+  for (const auto id : found)
+    if (auto row = get(id)) out.push_back(std::move(*row));
+  return out;
+}
+
+std::optional<base_row> base::get(row_id row) const {
+  if (row == root_row) return make_root_row();
+  const auto data = state_.get(key_of('r', row.value));
+  return data ? decode(row, *data) : std::nullopt;
+}
+
+std::optional<base_row> base::child(row_id parent, std::string_view name) const {
+  for (auto& row : rows_below(child_prefix(parent, name)))
+    if (row.name == name) return std::move(row);
+  return std::nullopt;
+}
+
+std::optional<base_row> base::find(const local_path& path) const {
+  auto row = get(root_row);
+  for (const auto& local : names_of(path)) {
+    const auto name = workspace::normalize_name(local);
+    row = name ? child(row->id, *name) : std::nullopt;
+    if (!row) break;
+  }
+  return row;
+}
+
+std::vector<base_row> base::children(row_id parent) const {
+  return rows_below(key_of('c', parent.value));
+}
+
+std::vector<base_row> base::rows_of(const node_id& node) const {
+  if (node == workspace::root_node) return {make_root_row()};
+  return rows_below(node_prefix(node));
+}
+
+std::vector<base_row> base::with_inode(std::uint64_t inode) const {
+  return rows_below(key_of('i', inode));
+}
+
+std::optional<local_path> base::path_of(row_id row) const {
+  local_path out;
+  for (std::size_t depth = 0; row != root_row; ++depth) {
+    const auto stored = get(row);
+    if (!stored || depth == deepest) return std::nullopt;
+    out = out.empty() ? stored->local : join(stored->local, out);
+    row = stored->parent;
+  }
+  return out;
+}
+
+void base::walk(row_id row, const std::function<void(const base_row&)>& visit) const {
+  const auto start = get(row);
+  if (!start) return;
+  std::vector<base_row> open{*start};
+  while (!open.empty()) {
+    const auto next = std::move(open.back());
+    open.pop_back();
+    visit(next);
+    if (!is_folder(next)) continue;
+    for (auto& below : children(next.id)) open.push_back(std::move(below));
+  }
+}
+
+row_id base::put(base_row row) {
+  if (row.id == root_row) {
+    const auto last = state_.get(key_of('s'));
+    row.id = row_id{last && last->size() == 8 ? read_u64(*last) : 0}.next();
+    state_.put(key_of('s'), with_row({}, row.id));
+  }
+  const auto before = get(row.id);
+  if (before) unlink(*before);
+  state_.put(key_of('r', row.id.value), encode(row));
+  state_.put(with_row(child_prefix(row.parent, row.name), row.id), {});
+  state_.put(with_row(key_of('i', row.facts.inode), row.id), {});
+  state_.put(with_row(node_prefix(row.node), row.id), {});
+  count_files((is_folder(row) ? 0 : 1) - (before && !is_folder(*before) ? 1 : 0));
+  return row.id;
+}
+
+void base::unlink(const base_row& row) {
+  state_.erase(with_row(child_prefix(row.parent, row.name), row.id));
+  state_.erase(with_row(key_of('i', row.facts.inode), row.id));
+  state_.erase(with_row(node_prefix(row.node), row.id));
+}
+
+void base::erase(row_id row) {
+  if (row == root_row) return;
+  std::vector<base_row> all;
+  walk(row, [&](const base_row& below) { all.push_back(below); });
+  std::int64_t files = 0;
+  for (const auto& each : all) {
+    unlink(each);
+    state_.erase(key_of('r', each.id.value));
+    if (!is_folder(each)) ++files;
+  }
+  count_files(-files);
+}
+
+std::uint64_t base::files() const {
+  const auto count = state_.get(key_of('f'));
+  return count && count->size() == 8 ? read_u64(*count) : 0;
+}
+
+void base::count_files(std::int64_t difference) {
+  if (difference == 0) return;
+  bytes count;
+  append_u64(count, files() + static_cast<std::uint64_t>(difference));
+  state_.put(key_of('f'), count);
+}
+
+}  // namespace keyfold::mirror
