@@ -36,6 +36,7 @@ struct skipped_action {
 
 struct apply_report {
   std::size_t done = 0;
+  bool replan = false;  ///< something is still parked: after the rescan, plan the whole mirror
   std::vector<skipped_action> skipped;
   std::set<local_path> rescan;  ///< folders where the disk is not as base says
 };

@@ -11,6 +11,6 @@ namespace keyfold::mirror {
 /// that a further change could carry the same time. `errc::changed_while_reading` (try again
 /// later), `errc::not_found`, `errc::unreadable`, `errc::unsafe_path`; or the sink's failure.
 [[nodiscard]] expected<facts> read_file(const root& r, const local_path& path,
-                                        const content_sink& sink);
+                                        const content_sink& sink, std::int64_t now_ns);
 
 }  // namespace keyfold::mirror

@@ -46,8 +46,9 @@ class watcher {
 
   /// Readable when read() has something to tell.
   [[nodiscard]] int fd() const { return fd_.get(); }
-  /// All events that wait, as folders to scan; never blocks. New folders are watched before they
-  /// are named as dirty, so nothing in them is missed. `errc::root_gone` when the root itself went.
+  /// The events that wait, as folders to scan; never blocks (and leaves some when there are very
+  /// many). New folders are watched before they are named as dirty, so nothing in them is missed.
+  /// `errc::root_gone` when the root itself went.
   [[nodiscard]] expected<dirty_folders> read();
   [[nodiscard]] std::size_t watched() const { return paths_.size(); }
 

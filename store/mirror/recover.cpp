@@ -1,0 +1,114 @@
+// After a crash: what apply left under Keyfold's own names. Base is as it was before the apply that
+// crashed, since its transaction was not committed; so base tells what the bytes are.
+
+#include <unistd.h>
+
+#include <charconv>
+
+#include "store/mirror/apply.hpp"
+#include "store/mirror/disk.hpp"
+
+namespace keyfold::mirror {
+
+namespace {
+
+/// The row in an own name, `PREFIX` ‖ decimal number.
+std::optional<row_id> row_in(std::string_view name, std::string_view prefix) {
+  if (!name.starts_with(prefix)) return std::nullopt;
+  name.remove_prefix(prefix.size());
+  std::uint64_t value = 0;
+  const auto [end, failure] = std::from_chars(name.data(), name.data() + name.size(), value);
+  if (failure != std::errc{} || end != name.data() + name.size() || value == 0) return std::nullopt;
+  return row_id{value};
+}
+
+class recovery {
+ public:
+  recovery(const root& r, const base& b) : root_(r), base_(b) {}
+
+  expected<std::vector<local_path>> run() {
+    KEYFOLD_CHECK(unpark_all());
+    std::vector<local_path> own;
+    scan_hooks hooks;
+    hooks.visit = [&](const listing& seen) {
+      for (const auto& name : seen.own) own.push_back(join(seen.path, name));
+    };
+    const std::vector<local_path> whole{""};
+    KEYFOLD_CHECK(scan(root_, whole, hooks));
+    for (const auto& path : own) KEYFOLD_CHECK(clear(path));
+    if (::syncfs(root_.fd()) != 0) return fail_errno(errno, "cannot make durable", root_.folder());
+    return std::move(rescued_);
+  }
+
+ private:
+  /// Outermost first, since a parked thing's place may lie in another that is parked.
+  expected<void> unpark_all() {
+    KEYFOLD_TRY(const auto top, list_folder(root_, ""));
+    std::vector<std::pair<std::size_t, row_id>> parked;
+    for (const auto& name : top.own)
+      if (const auto row = row_in(name, park_prefix))
+        parked.emplace_back(depth_of(base_.path_of(*row).value_or("")), *row);
+    std::sort(parked.begin(), parked.end());
+    for (const auto& [depth, row] : parked) KEYFOLD_CHECK(unpark(row));
+    return {};
+  }
+
+  expected<void> unpark(row_id id) {
+    const auto own = std::string(park_prefix) + std::to_string(id.value);
+    const auto row = base_.get(id);
+    if (row && row->local == own)
+      return {};  // parked with base's knowledge: the next plan moves it
+    KEYFOLD_TRY(const auto from, find_place(root_, own));
+    const auto path = base_.path_of(id);
+    if (path) {
+      const auto to = find_place(root_, *path);
+      if (to && rename_new(from, *to)) return {};
+    }
+    return keep(from, row);
+  }
+
+  expected<void> clear(const local_path& path) {
+    const auto name = name_of(path);
+    KEYFOLD_TRY(const auto at, find_place(root_, path));
+    KEYFOLD_TRY(const auto seen, look(at));
+    if (name.starts_with(temporary_prefix)) {
+      if (seen.facts.kind == node_kind::folder) return {};
+      return remove_name(at, seen.facts.kind);
+    }
+    if (const auto id = row_in(name, swap_prefix)) return clear_replaced(at, seen, *id, true);
+    if (const auto id = row_in(name, gone_prefix)) return clear_replaced(at, seen, *id, false);
+    return {};
+  }
+
+  /// Removes what is exactly what base says, and new content whose exchange did not come about.
+  expected<void> clear_replaced(const place& at, const looked& seen, row_id id, bool may_be_new) {
+    const auto row = base_.get(id);
+    if (!row || seen.facts.kind == node_kind::folder) return keep(at, row);
+    const bool old = unchanged_but_moved(row->facts, seen.facts);
+    bool fresh = false;
+    if (const auto path = base_.path_of(id); may_be_new && path) {
+      const auto target = look(root_, *path);
+      fresh = target && same_inode(row->facts, target->facts);
+    }
+    return old || fresh ? remove_name(at, seen.facts.kind) : keep(at, row);
+  }
+
+  expected<void> keep(const place& at, const std::optional<base_row>& row) {
+    const auto name = row && !is_own_name(row->local) ? row->local : at.name.substr(1);
+    KEYFOLD_TRY(auto path, rescue(root_, at, name));
+    rescued_.push_back(std::move(path));
+    return {};
+  }
+
+  const root& root_;
+  const base& base_;
+  std::vector<local_path> rescued_;
+};
+
+}  // namespace
+
+expected<std::vector<local_path>> recover(const root& r, const base& b) {
+  return recovery(r, b).run();
+}
+
+}  // namespace keyfold::mirror
