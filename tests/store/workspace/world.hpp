@@ -31,7 +31,7 @@ struct made_entry {
 };
 
 /// Knows which entry knew which, as feed::index does.
-class world final : public feed::causality {
+class world : public feed::causality {
  public:
   /// A new entry of a device that knows exactly what it has synced and its own.
   std::size_t add(std::size_t device, std::vector<operation> operations);
