@@ -109,16 +109,16 @@ void request_records(self_pointer self, const net::ledger_pull& what,
           [self](const caf::error& e) { end_pull(self, tl::unexpected(to_error(e))); });
 }
 
-/// Bodies of workspaces in which this user has got a role: from the first that is missing on.
+/// Bodies and frontiers of workspaces in which this user has got a role: from the first that is missing on.
 void pull_bodies(self_pointer self) {
   auto& s = self->state;
   for (const auto& workspace : s.state->lacking_bodies(s.keys->self())) {
-    const auto missing = s.state->missing_body(workspace);
+    const auto missing = s.state->first_lacking(workspace);
     if (!missing || s.withheld.contains(workspace)) continue;
     return request_records(self, {*missing, workspace, records_per_pull},
                            [self, workspace, missing](std::size_t) {
                              auto& now = self->state;
-                             if (now.state->missing_body(workspace) == missing)
+                             if (now.state->first_lacking(workspace) == missing)
                                now.withheld.insert(workspace);
                              pull_bodies(self);
                            });

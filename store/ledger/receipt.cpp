@@ -107,13 +107,13 @@ expected<record> decode_record(bytes_view data) {
 }
 
 expected<void> check_receipt(const record& r, const signing_public_key& relay) {
-  const auto& said = r.receipt.statement;
+  KEYFOLD_TRY(const auto verified,
+              verify_statement(r.receipt.statement_bytes, r.receipt.signature, relay));
+  const auto& said = verified.statement;
   const auto& header = r.certificate.header;
   if (said.nonce || said.organization != header.organization || said.seq != header.seq ||
       said.hash != r.certificate.hash)
     return fail(errc::bad_receipt, "a receipt for another certificate");
-  if (!verify_statement(r.receipt.statement_bytes, r.receipt.signature, relay))
-    return fail(errc::bad_receipt, "a receipt that the relay did not sign");
   return {};
 }
 

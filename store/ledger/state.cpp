@@ -100,13 +100,13 @@ expected<addition> state::append(const record& r) {
     fold_organization(s);
   }
   out.refused = s.refused;
-  records_.push_back(std::move(s));
+  records_.push_back(std::make_shared<const stored>(std::move(s)));
   return out;
 }
 
 expected<addition> state::fill(const record& r) {
   const auto& c = r.certificate;
-  auto& held = records_[c.header.seq.value];
+  auto held = at(c.header.seq);
   if (c.hash != held.record.certificate.hash) {
     KEYFOLD_CHECK(check_receipt(r, organization_->receipt_key()));
     return fail(errc::ledger_forked,
@@ -117,10 +117,12 @@ expected<addition> state::fill(const record& r) {
     held.record.certificate.body = c.body;
     take_body(held, c);
     out.filled = true;
-    refold(scope_of(*c.header.scope));
-    out.refused = held.refused;
   }
+  const bool body_came = out.filled;
   if (take_attachments(held, c.attached, out)) out.filled = true;
+  if (out.filled) records_[c.header.seq.value] = std::make_shared<const stored>(std::move(held));
+  if (body_came) refold(scope_of(*c.header.scope));
+  out.refused = at(c.header.seq).refused;
   return out;
 }
 
@@ -243,12 +245,13 @@ void state::refold(scope_state& scope) {
   auto next = revocations.begin();
   const auto revoke_until = [&](ledger_seq seq) {
     for (; next != revocations.end() && next->first < seq; ++next)
-      scope.fold.apply_revocation(next->first,
-                                  std::get<user_revoked>(records_[next->first.value].body->what));
+      scope.fold.apply_revocation(next->first, std::get<user_revoked>(at(next->first).body->what));
   };
   for (const auto seq : scope.positions) {
     revoke_until(seq);
-    fold_workspace(scope, records_[seq.value]);
+    auto anew = at(seq);
+    fold_workspace(scope, anew);
+    records_[seq.value] = std::make_shared<const stored>(std::move(anew));
   }
   revoke_until({records_.size()});
 }

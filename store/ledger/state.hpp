@@ -35,7 +35,7 @@ class state final : public view {
   explicit state(organization_id organization);
   state(state&&) noexcept = default;
   state& operator=(state&&) noexcept = default;
-  /// A deep copy, for a relay to try on or a simulator to fork.
+  /// A copy goes its own way; it shares the records, which are never changed in place.
   state(const state& other);
   state& operator=(const state& other);
 
@@ -92,6 +92,8 @@ class state final : public view {
   [[nodiscard]] std::optional<ledger_seq> missing_body(workspace_id workspace) const;
   /// Workspaces of which the user should have bodies or frontiers that are not held: pull these.
   [[nodiscard]] std::vector<workspace_id> lacking_bodies(user_id user) const;
+  /// The first certificate about the workspace whose body or frontier is not held: pull from there on.
+  [[nodiscard]] std::optional<ledger_seq> first_lacking(workspace_id workspace) const;
   /// The user may write there now, as far as this ledger can tell: `errc::update_needed`,
   /// `errc::body_missing`, `errc::workspace_unknown` or `errc::role_insufficient`. (A rotation that
   /// is due does not count here.)
@@ -118,8 +120,8 @@ class state final : public view {
     workspace_fold fold;
   };
 
-  [[nodiscard]] const certificate& at(ledger_seq seq) const;
-  [[nodiscard]] bool lacks(const scope_state& scope) const;
+  [[nodiscard]] const stored& at(ledger_seq seq) const { return *records_[seq.value]; }
+  [[nodiscard]] std::optional<ledger_seq> first_lacking(const scope_state& scope) const;
   [[nodiscard]] bool is_meant_for(const scope_state& scope, const user_record& user) const;
   [[nodiscard]] expected<void> check_genesis(const certificate& c) const;
   [[nodiscard]] expected<body> check_body(const certificate& c) const;
@@ -137,7 +139,7 @@ class state final : public view {
   organization_id id_;
   std::unique_ptr<organization_fold>
       organization_;  ///< at a fixed address: workspace folds point to it
-  std::vector<stored> records_;
+  std::vector<std::shared_ptr<const stored>> records_;  ///< shared by copies of the state
   std::map<workspace_id, scope_state> scopes_;
 };
 

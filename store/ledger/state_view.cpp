@@ -3,18 +3,14 @@
 
 namespace keyfold::ledger {
 
-const certificate& state::at(ledger_seq seq) const {
-  return records_[seq.value].record.certificate;
-}
-
 std::optional<position> state::head() const {
   if (records_.empty()) return std::nullopt;
-  return records_.back().record.certificate.position();
+  return records_.back()->record.certificate.position();
 }
 
 std::optional<certificate_hash> state::hash_at(ledger_seq seq) const {
   if (seq.value >= records_.size()) return std::nullopt;
-  return at(seq).hash;
+  return at(seq).record.certificate.hash;
 }
 
 std::optional<device_facts> state::find_device(device_id device) const {
@@ -49,7 +45,7 @@ std::vector<removal> state::removals(workspace_id workspace, user_id user) const
   for (const auto& loss : scope->second.fold.losses()) {
     if (loss.user != user) continue;
     removal one{loss.seq, loss.frontier_hash, std::nullopt};
-    const auto& held = records_[loss.seq.value].frontiers;
+    const auto& held = at(loss.seq).frontiers;
     if (const auto part = held.find(workspace); part != held.end())
       one.frontier = part->second;
     else if (loss.frontier_hash == nothing)
@@ -84,12 +80,12 @@ std::map<workspace_id, role> state::workspaces_of(user_id user) const {
 }
 
 const record* state::record_at(ledger_seq seq) const {
-  return seq.value < records_.size() ? &records_[seq.value].record : nullptr;
+  return seq.value < records_.size() ? &at(seq).record : nullptr;
 }
 
 const body* state::effective_body_at(ledger_seq seq) const {
-  if (seq.value >= records_.size() || !records_[seq.value].effective) return nullptr;
-  return &*records_[seq.value].body;
+  if (seq.value >= records_.size() || !at(seq).effective) return nullptr;
+  return &*at(seq).body;
 }
 
 std::vector<ledger_seq> state::positions(std::optional<workspace_id> scope) const {
@@ -99,16 +95,16 @@ std::vector<ledger_seq> state::positions(std::optional<workspace_id> scope) cons
   }
   std::vector<ledger_seq> out;
   for (const auto& s : records_)
-    if (!s.record.certificate.header.scope) out.push_back(s.record.certificate.header.seq);
+    if (!s->record.certificate.header.scope) out.push_back(s->record.certificate.header.seq);
   return out;
 }
 
 std::vector<refusal> state::refused() const {
   std::vector<refusal> out;
   for (const auto& s : records_)
-    if (s.refused)
+    if (s->refused)
       out.push_back(
-          {s.record.certificate.position(), s.record.certificate.header.scope, *s.refused});
+          {s->record.certificate.position(), s->record.certificate.header.scope, *s->refused});
   return out;
 }
 
@@ -129,18 +125,23 @@ std::vector<workspace_id> state::lacking_bodies(user_id user) const {
   if (self == nullptr || self->revoked) return {};
   std::vector<workspace_id> out;
   for (const auto& [id, scope] : scopes_)
-    if (lacks(scope) && is_meant_for(scope, *self)) out.push_back(id);
+    if (first_lacking(scope) && is_meant_for(scope, *self)) out.push_back(id);
   return out;
 }
 
-/// A body is not held, or the frontier of a removal.
-bool state::lacks(const scope_state& scope) const {
-  if (scope.missing) return true;
-  const auto& losses = scope.fold.losses();
-  return std::any_of(losses.begin(), losses.end(), [&](const loss& l) {
-    return l.frontier_hash != hash_of_frontier(empty_frontier()) &&
-           !records_[l.seq.value].frontiers.contains(scope.fold.id());
-  });
+std::optional<ledger_seq> state::first_lacking(const scope_state& scope) const {
+  static const auto nothing = hash_of_frontier(empty_frontier());
+  for (const auto& loss : scope.fold.losses()) {
+    const bool held =
+        loss.frontier_hash == nothing || at(loss.seq).frontiers.contains(scope.fold.id());
+    if (!held && (!scope.missing || loss.seq < *scope.missing)) return loss.seq;
+  }
+  return scope.missing;
+}
+
+std::optional<ledger_seq> state::first_lacking(workspace_id workspace) const {
+  const auto scope = scopes_.find(workspace);
+  return scope == scopes_.end() ? std::nullopt : first_lacking(scope->second);
 }
 
 bool state::is_meant_for(const scope_state& scope, const user_record& user) const {
@@ -149,7 +150,7 @@ bool state::is_meant_for(const scope_state& scope, const user_record& user) cons
   // Somebody gave us a body beyond the gap, so we were meant to have those in it.
   return scope.missing &&
          std::any_of(scope.positions.begin(), scope.positions.end(), [&](ledger_seq seq) {
-           return seq > *scope.missing && at(seq).body.has_value();
+           return seq > *scope.missing && at(seq).record.certificate.body.has_value();
          });
 }
 
@@ -176,7 +177,7 @@ std::optional<evidence> state::evidence_against(const signed_statement& said) co
   };
   if (const auto* same = record_at(said.statement.seq); same != nullptr)
     if (auto found = judge(same->receipt); found && convicts(found->what)) return found;
-  return judge(records_.back().record.receipt);
+  return judge(records_.back()->record.receipt);
 }
 
 }  // namespace keyfold::ledger

@@ -63,12 +63,6 @@ bool workspace_fold::may_rotate_again(user_id user) const {
   return removal_seen_ && !rotated_since_removal_.contains(user);
 }
 
-bool workspace_fold::has_owner(ledger_seq seq) const {
-  const auto all = members_at(seq);
-  return std::any_of(all.begin(), all.end(),
-                     [](const auto& member) { return member.second == role::owner; });
-}
-
 void workspace_fold::apply(const header& h, const body& b) {
   std::visit(
       [&](const auto& what) {

@@ -56,8 +56,6 @@ class workspace_fold {
   [[nodiscard]] bool may_rotate_again(user_id user) const;
   /// In ledger order.
   [[nodiscard]] const std::vector<loss>& losses() const { return losses_; }
-  /// True when as of `seq` there is an Owner who is not revoked.
-  [[nodiscard]] bool has_owner(ledger_seq seq) const;
   [[nodiscard]] bool read_only() const { return read_only_; }
 
   /// Takes in a certificate of this workspace that rules.hpp let through.

@@ -108,11 +108,29 @@ TEST_CASE("a revocation covers the user's entries in every workspace where he ca
 }
 
 TEST_CASE("nobody can write in more workspaces than a revocation can name") {
-  shared o;
-  // The limit is large: the same check with a state of that size costs seconds, so it is counted
-  // here.
-  static_assert(max_writable_workspaces < max_revoked_workspaces);
+  static_assert(max_writable_workspaces <= max_revoked_workspaces);
   static_assert(max_heads_of_user * 512 <= max_attachment_size);
+  shared o;
+  const auto create = [&] {
+    const keyring none(o.bob.user, o.bob.key);
+    const author bob{o.state, none, o.bob.device, o.bob.signing, 1, o.random()};
+    return make_workspace_created(bob, "one of many").value();
+  };
+  while (o.state.workspaces_of(o.bob.user).size() < max_writable_workspaces) o.force(create());
+  CHECK(o.refusal_of(create()) == errc::too_many_workspaces);
+  o.force(o.as(o.alice, [](auto a) { return make_workspace_created(a, "more"); }).value());
+  const auto more = *o.records.back().certificate.header.scope;
+  const auto grant = [&](role to) {
+    return o.as(o.alice, [&](auto a) { return make_role_changed(a, more, o.bob.user, to); })
+        .value();
+  };
+  CHECK(o.refusal_of(grant(role::contributor)) == errc::too_many_workspaces);
+  CHECK(o.refusal_of(grant(role::reader)) == errc::unknown);
+  // All of them fit into one revocation.
+  std::vector<revoked_workspace> all;
+  for (const auto& [workspace, role] : o.state.workspaces_of(o.bob.user))
+    all.push_back({workspace, {}});
+  CHECK(decode_body(encode_body({1, user_revoked{o.bob.user, all}})));
 }
 
 TEST_CASE("bodies of a workspace go to its members and to Administrators") {

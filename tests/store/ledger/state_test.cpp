@@ -211,6 +211,7 @@ TEST_CASE("who joins a workspace asks for the frontiers of those revoked before"
   o.share(o.alice, papers, carol, role::reader);
   REQUIRE(carols.add(strip_for(o.state, o.state.head()->seq, carol.user)));
   CHECK(carols.lacking_bodies(carol.user) == std::vector{papers});
+  CHECK(carols.first_lacking(papers) == ledger_seq{3});
   for (const auto seq : positions_about(o.state, papers))
     REQUIRE(carols.add(strip_for(o.state, seq, carol.user)));
   CHECK(carols.lacking_bodies(carol.user).empty());
