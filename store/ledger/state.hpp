@@ -100,8 +100,8 @@ class state final : public view {
   [[nodiscard]] expected<void> check_writable(workspace_id workspace, user_id user) const;
 
   // the relay's word
-  /// What a verified statement of the relay says against the records held (and so about the relay).
-  /// `fresh`: it is a hello of now.
+  /// What a verified statement of the relay says against the records held (and so about the relay):
+  /// a receipt, or a hello whose nonce is ours of just now.
   [[nodiscard]] std::optional<evidence> evidence_against(const signed_statement& said) const;
 
  private:
