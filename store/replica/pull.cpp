@@ -1,6 +1,7 @@
 #include "store/replica/pull.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace keyfold::replica {
 
@@ -25,29 +26,20 @@ void pull::subscribed(std::vector<feed_head> frontier) {
   remote_ = std::move(frontier);
 }
 
-pull::outcome pull::received(std::span<const feed::entry> entries, const ledger::view& ledger) {
-  outcome out;
-  if (state_ != state::streaming) return out;
-  out.entries = take(feeds_, ledger, entries);
-  const auto& taken = out.entries;
-  if (!taken.fresh.empty()) gap_ = asked_ledger_ = false;
-  const bool waits =
-      !taken.results.empty() && taken.results.back().verdict.standing == feed::standing::waiting;
-  if (!waits) return out;
+pull::effects pull::received(const arrived& batch) {
+  if (state_ != state::streaming) return {};
+  if (batch.fresh) gap_ = asked_ledger_ = false;
+  if (!batch.lacks_entries && !batch.lacks_records) return {};
 
   // Each remedy is tried once; if nothing came of it, the replica does not give what it names.
-  auto& tried = taken.results.back().verdict.needs_ledger ? asked_ledger_ : gap_;
-  if (tried) {
+  auto& tried = batch.lacks_records ? asked_ledger_ : gap_;
+  if (std::exchange(tried, true)) {
     state_ = state::distrusting;
-    out.effects.push_back(withheld{taken.lacks});
-  } else if (&tried == &asked_ledger_) {
-    state_ = state::awaiting_ledger;
-    out.effects.push_back(pull_ledger{});
-  } else {
-    out.effects = start_over();
+    return {withheld{batch.lacks}};
   }
-  tried = true;
-  return out;
+  if (!batch.lacks_records) return start_over();
+  state_ = state::awaiting_ledger;
+  return {pull_ledger{}};
 }
 
 pull::effects pull::ledger_pulled() {

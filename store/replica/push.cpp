@@ -79,14 +79,9 @@ push::effects push::put_failed(const object_id& object, const error& reason) {
   return stall(reason);
 }
 
-push::effects push::sign_answered() {
+push::effects push::sign_answered(const std::optional<error>& reason) {
   signing_ = false;
-  return step();
-}
-
-push::effects push::sign_failed(const error& reason) {
-  signing_ = false;
-  return stall(reason);
+  return reason ? stall(*reason) : step();
 }
 
 push::effects push::push_answered(std::size_t accepted, std::span<const object_id> wanted) {

@@ -87,10 +87,9 @@ class push {
   [[nodiscard]] effects put_answered(const object_id& object);
   /// A put failed: stalls.
   [[nodiscard]] effects put_failed(const object_id& object, const error& reason);
-  /// Entries were signed and stored.
-  [[nodiscard]] effects sign_answered();
-  /// None could be signed (a rotation is due, no right to write): stalls.
-  [[nodiscard]] effects sign_failed(const error& reason);
+  /// Entries were signed and stored; or not as many as asked for, for `reason` (a rotation is due, no
+  /// right to write): stalls.
+  [[nodiscard]] effects sign_answered(const std::optional<error>& reason = {});
   /// The first `accepted` entries of the batch are held; the replica wants these objects.
   [[nodiscard]] effects push_answered(std::size_t accepted, std::span<const object_id> wanted);
   /// `lacks`: with `errc::lacks_entries`.

@@ -194,12 +194,15 @@ inline void device_node::hear() {
     follow(pushed->refused ? pushing.push_refused(*pushed->refused, pushed->lacks)
                            : pushing.push_answered(pushed->accepted, pushed->wanted));
   } else if (const auto* event = std::get_if<feed_event>(&heard)) {
+    if (!pulling.streaming()) return;
     const auto entries = decode_all(event->entries);
-    const auto got = pulling.received(entries, ledger);
-    if (!got.entries.fresh.empty()) journal.remote_applied();
+    const auto got = take(held.feeds, ledger, entries);
+    if (!got.fresh.empty()) journal.remote_applied();
     for (const auto& e : entries)
       if (held.feeds.holds(e.hash)) pushing.came_from_replica(e.hash);
-    follow(got.effects);
+    const auto code = got.refusal ? got.refusal->code : errc::unknown;
+    follow(pulling.received(
+        {!got.fresh.empty(), code == errc::lacks_entries, code == errc::lacks_records, got.lacks}));
     follow(pushing.changed());
   }
 }
