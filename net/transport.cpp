@@ -62,15 +62,17 @@ class transport::core {
   /// Something for the I/O thread to do; its cost counts against the queue's bound.
   using task = std::function<void(instant)>;
   bool post(task what, std::size_t cost, bool always = false) {
+    bool first = false;
     {
       const std::lock_guard lock(mutex_);
       const bool full = commands_.size() >= io_.options.max_commands ||
                         command_bytes_ + cost > io_.options.max_command_bytes;
       if (full && !always) return false;
       command_bytes_ += cost;
+      first = commands_.empty();
       commands_.push_back(std::move(what));
     }
-    io_.wake->wake();
+    if (first) io_.wake->wake();  // the others come along
     return true;
   }
 

@@ -101,6 +101,7 @@ class raw_client {
       : socket_(context_, zmq::socket_type::dealer) {
     const auto buffer = [](bytes_view b) { return zmq::const_buffer(b.data(), b.size()); };
     socket_.set(zmq::sockopt::linger, 0);
+    socket_.set(zmq::sockopt::rcvhwm, 1);  // what is not received stays on the way
     socket_.set(zmq::sockopt::rcvtimeo, 20'000);
     socket_.set(zmq::sockopt::sndtimeo, 20'000);
     if (!routing_id.empty()) socket_.set(zmq::sockopt::routing_id, routing_id);
