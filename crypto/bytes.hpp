@@ -35,7 +35,9 @@ inline std::string to_string(bytes_view data) {
 }
 
 /// Appends `tail` to `out`.
-void append(bytes& out, bytes_view tail);
+inline void append(bytes& out, bytes_view tail) {
+  out.insert(out.end(), tail.begin(), tail.end());
+}
 /// Appends `value` as 8 bytes, big endian (so that byte order is numeric order).
 void append_u64(bytes& out, std::uint64_t value);
 /// Reads 8 big-endian bytes; `data` must have at least 8.

@@ -147,8 +147,7 @@ TEST_CASE("the link secret follows from the inviting key and the token alone") {
 }
 
 TEST_CASE("links agree with their vectors") {
-  const auto v = keyfold::tests::vectors("invitation");
-  for (const auto& row : v["links"]) {
+  for (const auto& row : keyfold::tests::vectors("invitation", "links")) {
     const auto text = row["link"].get<std::string>();
     const auto link = parse_invitation(text).value();
     CHECK(host_and_port(link.relay) == row["place"].get<std::string>());
@@ -158,7 +157,7 @@ TEST_CASE("links agree with their vectors") {
     CHECK((link.secret ? to_hex(link.secret->view()) : "") == row["secret"].get<std::string>());
     CHECK(format(link) == text);
   }
-  for (const auto& row : v["secrets"]) {
+  for (const auto& row : keyfold::tests::vectors("invitation", "secrets")) {
     const auto key = symmetric_key::from(keyfold::tests::unhex(row["inviting_key"])).value();
     invitation_token token;
     const auto raw = keyfold::tests::unhex(row["token"]);

@@ -1,0 +1,251 @@
+#include "store/relay/organization.hpp"
+
+#include <algorithm>
+
+namespace keyfold::relay {
+namespace {
+
+bytes part(char name) {
+  return {static_cast<std::uint8_t>(name)};
+}
+
+}  // namespace
+
+expected<ledger::genesis> genesis_of(const ledger::certificate& c) {
+  if (!c.body) return fail(errc::body_missing, "a genesis certificate without its body");
+  KEYFOLD_TRY(const auto body, ledger::decode_body(*c.body));
+  if (const auto* found = std::get_if<ledger::genesis>(&body.what)) return *found;
+  return fail(errc::genesis_misplaced, "not a genesis certificate");
+}
+
+organization::organization(db::view& state, ledger::state&& ledger, const signing_key& receipt_key,
+                           random_source& random)
+    : ledger_part_(state, part('l')),
+      signer_part_(state, part('s')),
+      feeds_part_(state, part('f')),
+      invitations_part_(state, part('i')),
+      ledger_(std::move(ledger)),
+      log_(ledger_part_),
+      signer_(signer_part_, ledger_.id(), receipt_key, random),
+      feeds_(feeds_part_, ledger_.id()),
+      invitations_(invitations_part_) {}
+
+expected<std::unique_ptr<organization>> organization::load(db::view& state, organization_id id,
+                                                           const signing_key& receipt_key,
+                                                           random_source& random) {
+  db::prefixed records(state, part('l'));
+  KEYFOLD_TRY(auto ledger, ledger::log(records).load(id));
+  if (!ledger.head()) return fail(errc::not_found, "there is no such organization");
+  return std::unique_ptr<organization>(
+      new organization(state, std::move(ledger), receipt_key, random));
+}
+
+expected<std::unique_ptr<organization>> organization::found(db::view& state,
+                                                            const ledger::certificate& genesis,
+                                                            const signing_key& receipt_key,
+                                                            random_source& random) {
+  KEYFOLD_TRY(const auto founding, genesis_of(genesis));
+  if (founding.receipt_key != receipt_key.public_key())
+    return fail(errc::bad_receipt, "the genesis certificate names another relay's receipt key");
+  std::unique_ptr<organization> out(
+      new organization(state, ledger::state(genesis.header.organization), receipt_key, random));
+  const auto nobody = [](workspace_id, user_id) { return std::vector<feed::feed_head>{}; };
+  KEYFOLD_CHECK(ledger::check_append(out->ledger_, genesis, nobody));
+  KEYFOLD_CHECK(out->record(genesis));
+  return out;
+}
+
+bytes organization::genesis_receipt() const {
+  return ledger::encode_receipt(ledger_.record_at({0})->receipt);
+}
+
+/// Signs the receipt and takes the certificate in: after this it stands in the ledger.
+expected<void> organization::record(const ledger::certificate& c) {
+  const ledger::record made{c, signer_.receipt(c.position())};
+  KEYFOLD_TRY(const auto added, ledger::add(ledger_, log_, made));
+  if (added.refused) return tl::unexpected(*added.refused);  // check_append should have said so
+  return {};
+}
+
+// -- sessions
+// -----------------------------------------------------------------------------------------
+
+ledger::signed_statement organization::greet(const hash32& nonce) {
+  return signer_.hello(ledger_.head(), nonce);
+}
+
+answered<member> organization::connect(session_number session, const box_public_key& link_key) {
+  if (frozen_) return {fail(errc::organization_frozen, "the relay's operator has frozen it"), {}};
+  const auto& devices = ledger_.organization().devices();
+  const auto found = std::find_if(devices.begin(), devices.end(), [&](const auto& device) {
+    return device.second.facts.link_key == link_key;
+  });
+  if (found == devices.end()) return {fail(errc::stranger, "no device of this organization"), {}};
+  const member who{found->first, found->second.facts.user};
+  if (ledger_.organization().user(who.user)->revoked)
+    return {fail(errc::user_is_revoked, "this user has been revoked"), {}};
+
+  effects out;
+  const bool was_online = online(who.device);
+  for (const auto& [number, other] : std::map(sessions_))
+    if (other.who.device == who.device)
+      end_session(number, {errc::session_replaced, "the device has connected anew"}, out);
+  for (const auto& [number, other] : sessions_)
+    out.push_back({session, news::presence{other.who.device, true}});
+  sessions_[session] = {who, {}};
+  if (!was_online) tell_presence(who.device, true, session, out);
+  return {who, std::move(out)};
+}
+
+void organization::end_session(session_number session, const error& why, effects& out) {
+  sessions_.erase(session);
+  auto left = conduits_.disconnect(session);
+  out.insert(out.end(), left.begin(), left.end());
+  out.push_back({session, news::ended{why}});
+}
+
+effects organization::disconnect(session_number session) {
+  effects out;
+  std::vector<invitation_token> as_guest;
+  for (const auto& [token, role] : conduits_.held_by(session))
+    if (role == party::guest) as_guest.push_back(token);
+  out = conduits_.disconnect(session);
+  for (const auto& token : as_guest) guest_moved(token, out);
+  const auto found = sessions_.find(session);
+  if (found == sessions_.end()) return out;
+  const auto device = found->second.who.device;
+  sessions_.erase(found);
+  if (!online(device)) tell_presence(device, false, session, out);
+  return out;
+}
+
+effects organization::set_frozen(bool frozen) {
+  frozen_ = frozen;
+  effects out;
+  if (!frozen) return out;
+  const error why{errc::organization_frozen, "the relay's operator has frozen it"};
+  for (const auto session : conduits_.sessions())
+    if (!sessions_.contains(session)) end_session(session, why, out);
+  for (const auto& [session, _] : std::map(sessions_)) end_session(session, why, out);
+  std::erase_if(out, [](const effect& e) { return !std::holds_alternative<news::ended>(e.what); });
+  return out;
+}
+
+bool organization::online(device_id device) const {
+  return std::any_of(sessions_.begin(), sessions_.end(),
+                     [&](const auto& s) { return s.second.who.device == device; });
+}
+
+void organization::tell_presence(device_id device, bool online, session_number but,
+                                 effects& out) const {
+  for (const auto& [session, _] : sessions_)
+    if (session != but) out.push_back({session, news::presence{device, online}});
+}
+
+// -- rights
+// -------------------------------------------------------------------------------------------
+
+expected<member> organization::require(session_number session) const {
+  if (frozen_) return fail(errc::organization_frozen, "the relay's operator has frozen it");
+  const auto found = sessions_.find(session);
+  if (found == sessions_.end()) return fail(errc::stranger, "no member's session");
+  if (ledger_.organization().user(found->second.who.user)->revoked)
+    return fail(errc::user_is_revoked, "this user has been revoked");
+  return found->second.who;
+}
+
+ledger::role organization::role_of(workspace_id workspace, user_id user) const {
+  return ledger_.role_at(workspace, user, ledger_.head()->seq);
+}
+
+bool organization::is_administrator(user_id user) const {
+  return ledger_.organization().user(user)->profile() == ledger::profile::administrator;
+}
+
+expected<void> organization::require_reader(workspace_id workspace, user_id user) const {
+  if (ledger_.workspace(workspace) == nullptr)
+    return fail(errc::workspace_unknown, "there is no such workspace");
+  if (!ledger::may_read(role_of(workspace, user)))
+    return fail(errc::role_insufficient, "no right to read there");
+  return {};
+}
+
+expected<void> organization::require_writer(workspace_id workspace, user_id user) const {
+  KEYFOLD_CHECK(require_reader(workspace, user));
+  // Whoever could write once may still bring what he wrote then: it counts or is quarantined.
+  if (!ledger::may_write(role_of(workspace, user)) && ledger_.removals(workspace, user).empty())
+    return fail(errc::role_insufficient, "no right to write there");
+  return {};
+}
+
+// -- ledger
+// -------------------------------------------------------------------------------------------
+
+std::vector<feed::feed_head> organization::accepted_heads(workspace_id workspace, user_id user) {
+  const auto* found = ledger_.organization().user(user);
+  if (found == nullptr) return {};
+  return feeds_.heads(workspace, found->devices);
+}
+
+answered<bytes> organization::append(session_number session, bytes_view certificate) {
+  effects out;
+  const auto done = [&]() -> expected<bytes> {
+    KEYFOLD_CHECK(require(session));
+    KEYFOLD_TRY(const auto c, ledger::decode_certificate(certificate));
+    KEYFOLD_CHECK(ledger::check_append(ledger_, c, [&](workspace_id workspace, user_id user) {
+      return accepted_heads(workspace, user);
+    }));
+    KEYFOLD_CHECK(record(c));
+    after_append(c, out);
+    return ledger::encode_receipt(ledger_.record_at(c.header.seq)->receipt);
+  }();
+  return {done, std::move(out)};
+}
+
+void organization::after_append(const ledger::certificate& c, effects& out) {
+  const auto* body = ledger_.effective_body_at(c.header.seq);
+  const auto* revoked = body != nullptr ? std::get_if<ledger::user_revoked>(&body->what) : nullptr;
+  // What a removal quarantines is judged at once, so that deliveries and frontiers say the same.
+  if (c.header.scope) (void)feeds_.index(*c.header.scope).reconsider(ledger_);
+  if (revoked != nullptr) {
+    for (const auto& row : revoked->workspaces)
+      (void)feeds_.index(row.workspace).reconsider(ledger_);
+    for (const auto& [session, state] : std::map(sessions_))
+      if (state.who.user == revoked->user) {
+        end_session(session, {errc::user_is_revoked, "this user has been revoked"}, out);
+        tell_presence(state.who.device, false, session, out);
+      }
+    for (const auto& row : invitations_.expire(ledger_, timestamp{0}))  // his own
+      drop_invitation(row, invitation_state::cancelled, "cancelled", out);
+  }
+  for (const auto& [session, _] : sessions_)
+    out.push_back({session, news::ledger_advanced{c.header.seq}});
+}
+
+expected<organization::pulled> organization::pull(session_number session, ledger_seq from,
+                                                  const std::optional<workspace_id>& workspace,
+                                                  std::size_t max) const {
+  KEYFOLD_TRY(const auto who, require(session));
+  if (workspace && !ledger::may_have_bodies(ledger_, who.user, workspace))
+    return fail(errc::role_insufficient, "no right to the certificates of that workspace");
+  pulled out{ledger_.head()->seq, {}};
+  std::size_t size = 0;
+  const auto take = [&](ledger_seq seq) {
+    auto encoded = ledger::encode_record(ledger::strip_for(ledger_, seq, who.user));
+    size += encoded.size();
+    if (!out.records.empty() && (size > max_pull_bytes || out.records.size() >= max)) return false;
+    out.records.push_back(std::move(encoded));
+    return true;
+  };
+  max = std::clamp<std::size_t>(max, 1, max_pull_records);
+  if (workspace) {
+    for (const auto seq : ledger_.positions(workspace))
+      if (seq >= from && !take(seq)) break;
+  } else {
+    for (auto seq = from; seq <= out.head; seq = seq.next())
+      if (!take(seq)) break;
+  }
+  return out;
+}
+
+}  // namespace keyfold::relay

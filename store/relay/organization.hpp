@@ -1,0 +1,207 @@
+// One organization at the relay: its ledger, feeds, invitations and conduits, and who may what
+// (PROTOCOL "Rights at the relay"). A replica that cannot read.
+//
+//   link key --> device --> user, not revoked --> profile and roles as of the ledger's head
+//
+// A pure core over one db::view. After a failed commit it is not what the disk says any more: drop
+// it and load it anew. Not thread-safe.
+#pragma once
+
+#include "store/ledger/log.hpp"
+#include "store/ledger/relay_rules.hpp"
+#include "store/relay/conduits.hpp"
+#include "store/relay/feeds.hpp"
+#include "store/relay/invitations.hpp"
+#include "store/relay/signer.hpp"
+#include "store/replica/deliver.hpp"
+
+namespace keyfold::relay {
+
+inline constexpr std::size_t max_pull_bytes = 3584 * 1024;  ///< a message has 4 MiB
+inline constexpr std::size_t max_pull_records = 1000;
+inline constexpr std::size_t max_push_entries = 1000;
+inline constexpr std::size_t max_wanted = 7000;  ///< what one answer holds
+inline constexpr std::size_t max_objects_asked = 7000;
+inline constexpr std::size_t max_object_size = 4 * 1024 * 1024 - 64 * 1024;
+inline constexpr std::size_t max_subscriptions = 2000;  ///< of one session
+
+/// What a genesis certificate says; `errc::genesis_misplaced` for another one.
+[[nodiscard]] expected<ledger::genesis> genesis_of(const ledger::certificate& c);
+
+class organization {
+ public:
+  /// Loads it; `errc::damaged` when its ledger cannot be read, or `errc::not_found`. `state` is
+  /// this organization's own part of the database, and outlives it.
+  [[nodiscard]] static expected<std::unique_ptr<organization>> load(db::view& state,
+                                                                    organization_id id,
+                                                                    const signing_key& receipt_key,
+                                                                    random_source& random);
+  /// Founds it with a genesis certificate: what the ledger's rules say of it, and
+  /// `errc::bad_receipt` when it names another receipt key than this relay's.
+  [[nodiscard]] static expected<std::unique_ptr<organization>> found(
+      db::view& state, const ledger::certificate& genesis, const signing_key& receipt_key,
+      random_source& random);
+
+  [[nodiscard]] const ledger::state& ledger() const { return ledger_; }
+  /// The relay's receipt for genesis, after found().
+  [[nodiscard]] bytes genesis_receipt() const;
+
+  // -- sessions
+  // ---------------------------------------------------------------------------------------
+
+  /// The relay's word on its head, for whoever asks.
+  [[nodiscard]] ledger::signed_statement greet(const hash32& nonce);
+  /// A member's session begins: `errc::stranger`, `errc::user_is_revoked` or
+  /// `errc::organization_frozen`. An older session of the same device ends.
+  [[nodiscard]] answered<member> connect(session_number session, const box_public_key& link_key);
+  /// Of any session, a guest's too.
+  [[nodiscard]] effects disconnect(session_number session);
+  /// Frozen: everything is refused with `errc::organization_frozen`, and all sessions end.
+  [[nodiscard]] effects set_frozen(bool frozen);
+  [[nodiscard]] bool frozen() const { return frozen_; }
+  [[nodiscard]] bool online(device_id device) const;
+
+  // Every handler below that takes a session refuses with `errc::stranger` one that is not a
+  // member's, with `errc::user_is_revoked` and with `errc::organization_frozen`.
+
+  // -- ledger
+  // -----------------------------------------------------------------------------------------
+
+  /// Compare and swap; gives the encoded receipt. `errc::stale_head` when it does not extend the
+  /// head, or what ledger::check_append says. The author need not be the one who brings it.
+  [[nodiscard]] answered<bytes> append(session_number session, bytes_view certificate);
+  struct pulled {
+    ledger_seq head;
+    std::vector<bytes> records;  ///< encoded, as the reader may have them
+  };
+  /// The records from `from` on; with a workspace those of its scope (`errc::role_insufficient` for
+  /// who may not have their bodies).
+  [[nodiscard]] expected<pulled> pull(session_number session, ledger_seq from,
+                                      const std::optional<workspace_id>& workspace,
+                                      std::size_t max) const;
+
+  // -- feeds
+  // ------------------------------------------------------------------------------------------
+
+  /// From now on entries that the frontier lacks are delivered. Gives the relay's own frontier.
+  /// `errc::role_insufficient`, `errc::workspace_unknown` or `errc::too_many_subscriptions`.
+  [[nodiscard]] answered<std::vector<feed::feed_head>> subscribe(
+      session_number session, workspace_id workspace, std::vector<feed::feed_head> frontier);
+  /// The next entries for the session, about `max_bytes`, which count as delivered; none: it has
+  /// everything. `errc::not_subscribed` or `errc::role_insufficient` (then it is not subscribed any
+  /// more).
+  [[nodiscard]] expected<feed::slice> deliver(session_number session, workspace_id workspace,
+                                              std::size_t max_bytes);
+  /// The signed heads of a user's feeds, as a frontier attachment; for who may read there, and
+  /// Administrators: `errc::role_insufficient`, `errc::user_unknown` or `errc::workspace_unknown`.
+  [[nodiscard]] expected<bytes> heads(session_number session, workspace_id workspace, user_id user);
+  struct pushed {
+    std::size_t accepted = 0;       ///< entries held now, from the front of the list
+    std::vector<object_id> wanted;  ///< objects that they need and that are not held
+  };
+  struct push_refusal {
+    std::vector<entry_hash> lacks;  ///< with `errc::lacks_entries`: what has to come first
+  };
+  /// Takes entries that count or are quarantined, whoever made them. When the first is not taken:
+  /// why, with `refusal`. Else those up to the first that is not taken.
+  [[nodiscard]] answered<pushed> push(session_number session, workspace_id workspace,
+                                      std::span<const bytes> entries, push_refusal& refusal);
+
+  // -- objects
+  // ----------------------------------------------------------------------------------------
+
+  /// Those that are not held; for who may read or write there.
+  [[nodiscard]] expected<std::vector<object_id>> lacking(session_number session,
+                                                         workspace_id workspace,
+                                                         std::span<const object_id> objects) const;
+  /// Whether the session may put it; false: it is held already. After it is durable:
+  /// object_stored().
+  [[nodiscard]] expected<bool> check_put(session_number session, workspace_id workspace,
+                                         const object_id& object, std::size_t size) const;
+  /// Whether the session may have it; `errc::not_found` when it is not held.
+  [[nodiscard]] expected<void> check_get(session_number session, workspace_id workspace,
+                                         const object_id& object) const;
+  void object_stored(workspace_id workspace, const object_id& object);
+  /// The object store does not have it any more, or it is damaged: it is wanted again.
+  void object_lost(workspace_id workspace, const object_id& object);
+
+  // -- invitations and conduits
+  // -----------------------------------------------------------------------
+
+  [[nodiscard]] answered<void> create_invitation(session_number session, invitation_row row,
+                                                 timestamp now);
+  struct listed {
+    invitation_row row;
+    bool guest_present = false;
+  };
+  [[nodiscard]] expected<std::vector<listed>> list_invitations(session_number session,
+                                                               timestamp now) const;
+  [[nodiscard]] answered<void> cancel_invitation(session_number session,
+                                                 const invitation_token& token);
+  /// Ends what has expired. The shell calls it at next_expiry().
+  [[nodiscard]] effects expire(timestamp now);
+  [[nodiscard]] std::optional<timestamp> next_expiry() const { return invitations_.next_expiry(); }
+
+  /// A greeter's: `errc::not_administrator` for one who may not greet.
+  [[nodiscard]] answered<conduits::opened> open_as_greeter(session_number session,
+                                                           const invitation_token& token,
+                                                           timestamp now);
+  /// A guest's, from a network address: `errc::rate_limited` after too many wrong tokens from
+  /// there.
+  [[nodiscard]] answered<conduits::opened> open_as_guest(session_number session,
+                                                         const std::string& address,
+                                                         const invitation_token& token,
+                                                         timestamp now);
+  [[nodiscard]] answered<void> send(session_number session, const invitation_token& token,
+                                    std::uint64_t attempt, bytes payload);
+  [[nodiscard]] answered<void> close(session_number session, const invitation_token& token,
+                                     std::uint64_t attempt);
+
+ private:
+  struct session_state {
+    member who;
+    std::map<workspace_id, replica::delivery> subscriptions;
+  };
+  organization(db::view& state, ledger::state&& ledger, const signing_key& receipt_key,
+               random_source& random);
+
+  [[nodiscard]] expected<member> require(session_number session) const;
+  [[nodiscard]] ledger::role role_of(workspace_id workspace, user_id user) const;
+  [[nodiscard]] expected<void> require_reader(workspace_id workspace, user_id user) const;
+  [[nodiscard]] expected<void> require_writer(workspace_id workspace, user_id user) const;
+  [[nodiscard]] bool is_administrator(user_id user) const;
+  [[nodiscard]] expected<void> record(const ledger::certificate& c);
+  [[nodiscard]] std::vector<feed::feed_head> accepted_heads(workspace_id workspace, user_id user);
+  void after_append(const ledger::certificate& c, effects& out);
+  void end_session(session_number session, const error& why, effects& out);
+  void tell_presence(device_id device, bool online, session_number but, effects& out) const;
+  [[nodiscard]] expected<std::vector<feed::entry>> decode_entries(
+      std::span<const bytes> entries) const;
+  [[nodiscard]] expected<void> check_heads(workspace_id workspace,
+                                           std::span<const feed::entry> entries);
+  void count_heads(const replica::taken& result);
+  void tell_feed(workspace_id workspace, session_number from, const replica::taken& result,
+                 effects& out);
+  void tell_greeters(const invitation_row& row, invitation_state state, effects& out) const;
+  void guest_moved(const invitation_token& token, effects& out) const;
+  void drop_invitation(const invitation_row& row, invitation_state state, std::string_view reason,
+                       effects& out);
+
+  // Parts of the database: each sees its own keys only.
+  db::prefixed ledger_part_;
+  db::prefixed signer_part_;
+  db::prefixed feeds_part_;
+  db::prefixed invitations_part_;
+
+  ledger::state ledger_;
+  ledger::log log_;
+  signer signer_;
+  feeds feeds_;
+  invitations invitations_;
+  conduits conduits_;
+  limiter guesses_{{.burst = 20, .refill = timestamp(10'000), .max_names = 10'000}};
+  bool frozen_ = false;
+  std::map<session_number, session_state> sessions_;
+};
+
+}  // namespace keyfold::relay

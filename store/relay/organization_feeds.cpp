@@ -1,0 +1,168 @@
+// Feeds and objects of an organization at the relay.
+#include <algorithm>
+
+#include "store/relay/organization.hpp"
+
+namespace keyfold::relay {
+
+answered<std::vector<feed::feed_head>> organization::subscribe(
+    session_number session, workspace_id workspace, std::vector<feed::feed_head> frontier) {
+  const auto allowed = [&]() -> expected<void> {
+    KEYFOLD_TRY(const auto who, require(session));
+    KEYFOLD_CHECK(require_reader(workspace, who.user));
+    if (frontier.size() > feed::max_seen)
+      return fail(errc::too_large, "a frontier of too many heads");
+    const auto& present = sessions_.at(session).subscriptions;
+    if (present.size() >= max_subscriptions && !present.contains(workspace))
+      return fail(errc::too_many_subscriptions, "too many workspaces in one session");
+    return {};
+  }();
+  if (!allowed) return {fail(allowed), {}};
+  sessions_.at(session).subscriptions.insert_or_assign(workspace,
+                                                       replica::delivery(std::move(frontier)));
+  return {feeds_.index(workspace).frontier(), {{session, news::feed_grew{workspace}}}};
+}
+
+expected<feed::slice> organization::deliver(session_number session, workspace_id workspace,
+                                            std::size_t max_bytes) {
+  KEYFOLD_TRY(const auto who, require(session));
+  auto& subscriptions = sessions_.at(session).subscriptions;
+  const auto found = subscriptions.find(workspace);
+  if (found == subscriptions.end()) return fail(errc::not_subscribed, "not subscribed there");
+  if (auto allowed = require_reader(workspace, who.user); !allowed) {
+    subscriptions.erase(found);
+    return fail(allowed);
+  }
+  return found->second.next(feeds_.index(workspace), max_bytes);
+}
+
+expected<bytes> organization::heads(session_number session, workspace_id workspace, user_id user) {
+  KEYFOLD_TRY(const auto who, require(session));
+  if (is_administrator(who.user)) {
+    if (ledger_.workspace(workspace) == nullptr)
+      return fail(errc::workspace_unknown, "there is no such workspace");
+  } else {
+    KEYFOLD_CHECK(require_reader(workspace, who.user));
+  }
+  const auto* found = ledger_.organization().user(user);
+  if (found == nullptr) return fail(errc::user_unknown, "there is no such user");
+  return feeds_.index(workspace).signed_heads(found->devices);
+}
+
+expected<std::vector<feed::entry>> organization::decode_entries(
+    std::span<const bytes> entries) const {
+  if (entries.size() > max_push_entries)
+    return fail(errc::too_large, "too many entries in one push");
+  std::vector<feed::entry> out;
+  out.reserve(entries.size());
+  for (const auto& encoded : entries) {
+    KEYFOLD_TRY(auto e, feed::decode_entry(encoded));
+    out.push_back(std::move(e));
+  }
+  return out;
+}
+
+/// A revocation names all heads of a user in one certificate, so there must not be too many of
+/// them.
+expected<void> organization::check_heads(workspace_id workspace,
+                                         std::span<const feed::entry> entries) {
+  std::map<user_id, std::uint64_t> fresh;
+  for (const auto& e : entries) {
+    const auto author = ledger_.find_device(e.header.device);
+    if (!author || feeds_.index(workspace).holds(e.hash)) continue;
+    const auto before =
+        e.header.seq.value == 0
+            ? std::nullopt
+            : feeds_.index(workspace).find_at(e.header.device, e.header.generation, e.header.seq);
+    if (e.header.seq.value == 0 || before) ++fresh[author->user];
+  }
+  for (const auto& [user, count] : fresh)
+    if (feeds_.heads_of(user) + count > ledger::max_heads_of_user)
+      return fail(errc::too_many_heads, "a user with too many feeds; nobody could revoke him");
+  return {};
+}
+
+void organization::count_heads(const replica::taken& result) {
+  for (const auto& one : result.results) {
+    if (!one.fresh || (one.order.seq.value != 0 && !one.fork)) continue;
+    if (const auto author = ledger_.find_device(one.order.device)) feeds_.add_head(author->user);
+  }
+}
+
+void organization::tell_feed(workspace_id workspace, session_number from,
+                             const replica::taken& result, effects& out) {
+  for (auto& [session, state] : sessions_) {
+    const auto found = state.subscriptions.find(workspace);
+    if (found == state.subscriptions.end()) continue;
+    if (session != from) {
+      out.push_back({session, news::feed_grew{workspace}});
+      continue;
+    }
+    for (const auto& head : result.fresh) found->second.has(feeds_.index(workspace), head.hash);
+  }
+}
+
+answered<organization::pushed> organization::push(session_number session, workspace_id workspace,
+                                                  std::span<const bytes> encoded,
+                                                  push_refusal& refusal) {
+  effects out;
+  auto done = [&]() -> expected<pushed> {
+    KEYFOLD_TRY(const auto who, require(session));
+    KEYFOLD_CHECK(require_writer(workspace, who.user));
+    KEYFOLD_TRY(const auto entries, decode_entries(encoded));
+    KEYFOLD_CHECK(check_heads(workspace, entries));
+    const auto result = replica::take(feeds_.index(workspace), ledger_, entries);
+    count_heads(result);
+    if (!result.fresh.empty()) tell_feed(workspace, session, result, out);
+    pushed answer;
+    for (const auto& one : result.results) {
+      if (one.verdict.standing < feed::standing::quarantined) break;
+      ++answer.accepted;
+    }
+    if (answer.accepted == 0 && result.refusal) {
+      refusal.lacks = result.lacks;
+      return tl::unexpected(*result.refusal);
+    }
+    answer.wanted = feeds_.wanted(workspace, std::span(entries).first(answer.accepted), max_wanted);
+    return answer;
+  }();
+  return {std::move(done), std::move(out)};
+}
+
+expected<std::vector<object_id>> organization::lacking(session_number session,
+                                                       workspace_id workspace,
+                                                       std::span<const object_id> objects) const {
+  KEYFOLD_TRY(const auto who, require(session));
+  KEYFOLD_CHECK(require_reader(workspace, who.user));
+  if (objects.size() > max_objects_asked) return fail(errc::too_large, "too many objects at once");
+  std::vector<object_id> out;
+  for (const auto& object : objects)
+    if (!feeds_.holds(workspace, object)) out.push_back(object);
+  return out;
+}
+
+expected<bool> organization::check_put(session_number session, workspace_id workspace,
+                                       const object_id& object, std::size_t size) const {
+  KEYFOLD_TRY(const auto who, require(session));
+  KEYFOLD_CHECK(require_writer(workspace, who.user));
+  if (size > max_object_size) return fail(errc::too_large, "an object beyond its limit");
+  return !feeds_.holds(workspace, object);
+}
+
+expected<void> organization::check_get(session_number session, workspace_id workspace,
+                                       const object_id& object) const {
+  KEYFOLD_TRY(const auto who, require(session));
+  KEYFOLD_CHECK(require_reader(workspace, who.user));
+  if (!feeds_.holds(workspace, object)) return fail(errc::not_found, "the object is not held here");
+  return {};
+}
+
+void organization::object_stored(workspace_id workspace, const object_id& object) {
+  feeds_.keep(workspace, object);
+}
+
+void organization::object_lost(workspace_id workspace, const object_id& object) {
+  feeds_.lose(workspace, object);
+}
+
+}  // namespace keyfold::relay

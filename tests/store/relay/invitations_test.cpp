@@ -1,0 +1,171 @@
+#include "store/relay/invitations.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "tests/store/relay/world.hpp"
+
+using namespace keyfold;
+using namespace keyfold::relay;
+using tests::relay_world;
+
+namespace {
+
+constexpr timestamp now{1'000'000'000};
+constexpr timestamp later = now + timestamp(std::chrono::hours(24));
+
+errc code(const auto& result) {
+  return result.error().code;
+}
+
+struct office : relay_world {
+  office() : bob(org.add("bob")) {
+    sync();
+    bob_session = connect(bob);
+  }
+  invitation_row row(invitation::kind k = invitation::kind::user) {
+    return {org.random().id<invitation_token>(), k, {}, later, {0}, bytes(80, 1)};
+  }
+  invitation_token invite(session_number by, invitation::kind k = invitation::kind::user) {
+    const auto r = row(k);
+    REQUIRE(core->create_invitation(by, r, now).answer);
+    return r.token;
+  }
+  std::size_t listed(session_number session) {
+    return core->list_invitations(session, now).value().size();
+  }
+  tests::person bob;
+  session_number bob_session = 0;
+};
+
+}  // namespace
+
+TEST_CASE("an Administrator invites users, and everybody his own devices") {
+  office w;
+  w.invite(w.alice_session);
+  w.invite(w.bob_session, invitation::kind::device);
+  CHECK(code(w.core->create_invitation(w.bob_session, w.row(), now).answer) ==
+        errc::not_administrator);
+  CHECK(w.listed(w.alice_session) == 1);  // not bob's device
+  CHECK(w.listed(w.bob_session) == 1);
+  w.restart();
+  CHECK(w.listed(w.alice_session) == 1);
+}
+
+TEST_CASE("an invitation that is too long, lasts too long, or has a token in use is refused") {
+  office w;
+  auto row = w.row();
+  row.expires = now;
+  CHECK(code(w.core->create_invitation(w.alice_session, row, now).answer) == errc::bad_expiry);
+  row.expires = now + max_invitation_life + timestamp(1);
+  CHECK(code(w.core->create_invitation(w.alice_session, row, now).answer) == errc::bad_expiry);
+  row = w.row();
+  row.sealed_about.resize(2000);
+  CHECK(code(w.core->create_invitation(w.alice_session, row, now).answer) == errc::too_large);
+  row = w.row();
+  CHECK(w.core->create_invitation(w.alice_session, row, now).answer);
+  CHECK(code(w.core->create_invitation(w.alice_session, row, now).answer) ==
+        errc::invitation_exists);
+}
+
+TEST_CASE("a flood of invitations ends at the limit, and leaves others theirs") {
+  office w;
+  for (std::size_t i = 0; i < max_device_invitations; ++i)
+    w.invite(w.bob_session, invitation::kind::device);
+  CHECK(
+      code(w.core->create_invitation(w.bob_session, w.row(invitation::kind::device), now).answer) ==
+      errc::too_many_invitations);
+  w.invite(w.alice_session, invitation::kind::device);
+  for (std::size_t i = 0; i < max_user_invitations; ++i) w.invite(w.alice_session);
+  CHECK(code(w.core->create_invitation(w.alice_session, w.row(), now).answer) ==
+        errc::too_many_invitations);
+}
+
+TEST_CASE(
+    "an invitation is cancelled by those who may greet, and both sides of its conduit are told") {
+  office w;
+  const auto token = w.invite(w.alice_session);
+  CHECK(w.core->open_as_greeter(w.alice_session, token, now).answer);
+  CHECK(w.core->open_as_guest(77, "1.2.3.4", token, now).answer);
+  CHECK(code(w.core->cancel_invitation(w.bob_session, token).answer) == errc::not_administrator);
+  CHECK(code(w.core->cancel_invitation(w.alice_session, {{9}}).answer) == errc::invitation_unknown);
+  const auto done = w.core->cancel_invitation(w.alice_session, token);
+  REQUIRE(done.answer);
+  for (const session_number session : {w.alice_session, session_number{77}})
+    CHECK(relay_world::told<news::conduit>(done.effects, session).at(0).what ==
+          conduit_news::closed);
+  CHECK(relay_world::told<news::invitation_changed>(done.effects, w.alice_session).at(0).state ==
+        invitation_state::cancelled);
+  CHECK(w.listed(w.alice_session) == 0);
+  CHECK(code(w.core->open_as_guest(78, "1.2.3.4", token, now).answer) == errc::invitation_unknown);
+}
+
+TEST_CASE("an invitation expires") {
+  office w;
+  const auto token = w.invite(w.alice_session);
+  CHECK(w.core->next_expiry() == later);
+  CHECK(w.core->expire(later - timestamp(1)).empty());
+  CHECK(code(w.core->open_as_guest(77, "1.2.3.4", token, later).answer) ==
+        errc::invitation_expired);
+  CHECK(code(w.core->open_as_greeter(w.alice_session, token, later).answer) ==
+        errc::invitation_expired);
+  const auto out = w.core->expire(later);
+  CHECK(relay_world::told<news::invitation_changed>(out, w.alice_session).at(0).state ==
+        invitation_state::expired);
+  CHECK_FALSE(w.core->next_expiry());
+}
+
+TEST_CASE("a revoked user's invitations go with him") {
+  office w;
+  const auto token = w.invite(w.bob_session, invitation::kind::device);
+  w.org.revoke(w.bob);
+  w.sync();
+  CHECK(code(w.core->open_as_guest(77, "1.2.3.4", token, now).answer) == errc::invitation_unknown);
+}
+
+TEST_CASE("only those who may greet open the greeter's side") {
+  office w;
+  const auto user = w.invite(w.alice_session);
+  const auto device = w.invite(w.bob_session, invitation::kind::device);
+  CHECK(code(w.core->open_as_greeter(w.bob_session, user, now).answer) == errc::not_administrator);
+  CHECK(code(w.core->open_as_greeter(w.alice_session, device, now).answer) ==
+        errc::not_administrator);
+  CHECK(w.core->open_as_greeter(w.bob_session, device, now).answer);
+}
+
+TEST_CASE("greeters are told when the guest comes and goes, and others are not") {
+  office w;
+  const auto token = w.invite(w.alice_session);
+  const auto came = w.core->open_as_guest(77, "1.2.3.4", token, now);
+  CHECK(relay_world::told<news::invitation_changed>(came.effects, w.alice_session).at(0).state ==
+        invitation_state::guest_present);
+  CHECK(relay_world::told<news::invitation_changed>(came.effects, w.bob_session).empty());
+  CHECK(w.core->list_invitations(w.alice_session, now).value().at(0).guest_present);
+  const auto left = w.core->disconnect(77);
+  CHECK(relay_world::told<news::invitation_changed>(left, w.alice_session).at(0).state ==
+        invitation_state::guest_absent);
+  const auto again = w.core->open_as_guest(78, "1.2.3.4", token, now);
+  const auto closed = w.core->close(78, token, again.answer->attempt);
+  CHECK(relay_world::told<news::invitation_changed>(closed.effects, w.alice_session).size() == 1);
+}
+
+TEST_CASE("messages go between greeter and guest") {
+  office w;
+  const auto token = w.invite(w.alice_session);
+  REQUIRE(w.core->open_as_greeter(w.alice_session, token, now).answer);
+  const auto attempt = w.core->open_as_guest(77, "1.2.3.4", token, now).answer->attempt;
+  const auto sent = w.core->send(77, token, attempt, {1, 2, 3});
+  CHECK(relay_world::told<news::conduit>(sent.effects, w.alice_session).at(0).payload ==
+        bytes{1, 2, 3});
+}
+
+TEST_CASE("who guesses tokens is stopped by his address, and others come in all the same") {
+  office w;
+  const auto token = w.invite(w.alice_session);
+  unsigned tried = 0;
+  while (code(w.core->open_as_guest(77, "6.6.6.6", w.org.random().id<invitation_token>(), now)
+                  .answer) == errc::invitation_unknown)
+    REQUIRE(++tried < 100);
+  CHECK(tried <= 5);
+  CHECK(code(w.core->open_as_guest(77, "6.6.6.6", token, now).answer) == errc::rate_limited);
+  CHECK(w.core->open_as_guest(78, "1.2.3.4", token, now).answer);
+}
