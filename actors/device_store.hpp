@@ -16,7 +16,6 @@ enum class part : std::uint8_t {
   invitations = 'I',
   workspace = 'W',
   mirror = 'M',
-  chunks = 'C',
 };
 
 [[nodiscard]] inline bytes prefix_of(part p) {

@@ -9,10 +9,16 @@
 // Messages are values; what is large is const and shared. Answers that can fail are expected<T>.
 #pragma once
 
+#include <set>
+
 #include "actors/caf.hpp"
 #include "net/client_session.hpp"
 #include "net/transport.hpp"
+#include "store/invitation/greeter.hpp"
+#include "store/invitation/guest.hpp"
 #include "store/ledger/author.hpp"
+#include "store/relay/registry.hpp"
+#include "store/workspace/engine.hpp"
 
 namespace keyfold::actors {
 
@@ -32,9 +38,10 @@ struct transport_down {
 };
 /// Time has passed.
 struct tick {};
-/// The ledger's head, for the next hello.
-struct set_ledger_head {
+/// For the next hello: the ledger's head, and whose signature the greeting must have.
+struct set_ledger_facts {
   std::optional<net::ledger_head> head;
+  std::optional<signing_public_key> receipt_key;
 };
 struct get_link_facts {};
 enum class link_state : std::uint8_t { offline, online, refused };
@@ -62,7 +69,7 @@ using link_owner =
 /// Keeps one session with a relay: hello, requests, pings, reconnects.
 using link_actor = caf::typed_actor<handles<ask, net::answer_or_failure>,  // makes a request
                                     handles<get_link_facts, link_facts>,   // is it online?
-                                    handles<set_ledger_head>,              // for the next hello
+                                    handles<set_ledger_facts>,             // for the next hello
                                     handles<transport_up>, handles<transport_message>,
                                     handles<transport_down>, handles<tick>>;
 
@@ -97,14 +104,356 @@ using ledger_actor =
                      handles<refresh_ledger, expected<ledger_view>>,     // as the relay has it
                      handles<append_statement, expected<ledger_view>>>;  // one more
 
+// -- workspace: one shared folder ------------------------------------------------------------------
+
+/// Names from the workspace's root; empty: the root.
+using path = std::vector<std::string>;
+
+enum class file_state : std::uint8_t {
+  synced,
+  local,        ///< changed here, not uploaded
+  uploading,
+  remote,       ///< content not here
+  downloading,
+  conflict,
+  ignored,      ///< on disk, but does not travel
+};
+/// One name of a folder, with what status says of it.
+struct listed_entry {
+  workspace::shown_entry shown;
+  file_state state = file_state::synced;
+};
+struct list_folder {
+  path at;
+};
+struct find_entry {
+  path at;
+};
+/// The children of a folder given by the nodes behind its name: what the mirror compares with disk.
+struct list_nodes {
+  std::vector<node_id> merged;
+};
+
+struct make_folder {
+  path at;
+};
+struct move_entry {
+  path from;
+  path to;
+};
+struct remove_entry {
+  path at;
+  bool recursive = false;
+};
+/// A file or symlink whose content is in the object store by now.
+struct new_content {
+  path at;
+  workspace::node_content content;
+  std::vector<object_id> needed;
+};
+/// Folders are made where they lack; a file that is there gets a new version.
+struct put_entries {
+  std::vector<path> folders;
+  std::vector<new_content> contents;
+};
+
+/// Answered when all of these objects are in the store here, or cannot be had now.
+struct want_objects {
+  std::vector<object_id> objects;
+};
+
+struct file_status {
+  std::string path;  ///< as the user writes it: /folder/file
+  file_state state = file_state::synced;
+  std::optional<std::string> reason;
+};
+struct workspace_status {
+  std::string state;  ///< synced, syncing, local, offline, read_only, ...
+  bool online = false;
+  std::uint64_t up = 0;    ///< pending entries and objects
+  std::uint64_t down = 0;  ///< entries and objects known and not here
+  std::vector<file_status> files;
+  std::uint64_t total_files = 0;
+  std::uint64_t total_bytes = 0;
+  std::optional<std::string> mirror;  ///< its folder
+};
+struct get_workspace_status {
+  bool files = false;  ///< those that are not synced
+  bool all = false;    ///< synced ones too
+};
+/// Scans the mirror, sends all local changes and fetches all remote ones known now.
+struct sync_now {};
+
+/// A mirror in that folder; nullopt: no mirror any more.
+struct set_mirror {
+  std::optional<std::string> folder;
+};
+/// The answer to the mass-delete brake.
+struct answer_brake {
+  bool accept = false;  ///< else: bring the files back
+};
+
+/// Entries that the relay sent.
+struct entries_came {
+  net::shared_bytes bulk;
+};
+
+/// What a change on disk means to the tree; the mirror's answer to it is mirror::record().
+struct mirror_change {
+  enum class kind : std::uint8_t { create_folder, write, move, remove } what = kind::write;
+  node_id node;                          ///< of what is there already; zero for something new
+  version_id version;                    ///< that the mirror last saw; zero: none
+  node_id parent;                        ///< folder's node, unless new_parent
+  std::optional<std::size_t> new_parent; ///< index of the change of this batch that makes the folder
+  std::string name;
+  std::optional<workspace::node_content> content;  ///< of a write
+  std::vector<object_id> needed;
+  std::vector<workspace::item> seen;  ///< of a removed folder: what the user had in it
+};
+struct publish_changes {
+  std::vector<mirror_change> changes;
+};
+/// What the tree made of a change: nodes and versions for the mirror's base.
+struct published_change {
+  node_id node;
+  version_id version;
+};
+
+/// Folders whose shown children may have changed. To the mirror.
+struct folders_changed {
+  std::set<node_id> folders;
+};
+/// Scan everything now, publish and apply; answered when it is done.
+struct mirror_now {};
+/// The watcher saw changes on disk; they wait in the mirror's inbox.
+struct disk_changed {};
+
+/// Keeps a folder on disk and the workspace the same.
+using mirror_actor =
+    caf::typed_actor<handles<folders_changed>,                      // the tree changed
+                     handles<disk_changed>,                         // the disk changed
+                     handles<mirror_now, expected<void>>,           // do all there is to do
+                     handles<answer_brake, expected<void>>,         // accept deletes, or restore
+                     handles<tick>>;
+
+/// Holds one workspace: tree, feeds, journal; sends and fetches what is lacking.
+using workspace_actor = caf::typed_actor<
+    handles<list_folder, expected<std::vector<listed_entry>>>,  //
+    handles<find_entry, expected<listed_entry>>,
+    handles<list_nodes, std::vector<workspace::shown_entry>>,
+    handles<make_folder, expected<void>>, handles<move_entry, expected<void>>,
+    handles<remove_entry, expected<void>>,
+    handles<put_entries, expected<void>>,                   // contents that are in the store
+    handles<publish_changes, expected<std::vector<published_change>>>,  // the mirror's changes
+    handles<want_objects, expected<void>>,                  // fetch them
+    handles<get_ledger, ledger_view>,                       // what it goes by now
+    handles<get_workspace_status, workspace_status>,        //
+    handles<sync_now, expected<void>>,                      //
+    handles<set_mirror, expected<void>>, handles<answer_brake, expected<void>>,
+    handles<ledger_changed>, handles<relay_online>, handles<relay_offline>, handles<entries_came>,
+    handles<tick>>;
+
+// -- disk: objects in the local store -------------------------------------------------------------
+
+struct read_object {
+  object_id object;
+};
+struct store_object {
+  object_id object;
+  net::shared_bytes data;
+};
+/// Reads and writes objects on a thread of its own; many writes share one sync.
+using disk_actor = caf::typed_actor<handles<read_object, expected<net::shared_bytes>>,
+                                    handles<store_object, expected<void>>,  // verified and durable
+                                    handles<tick>>;
+
+// -- greeter and guest: one code exchange ---------------------------------------------------------
+
+/// What the person is shown; monostate: nothing happened during the time asked for.
+using exchange_event =
+    std::variant<std::monostate, invitation::out::show_waiting, invitation::out::show_choose,
+                 invitation::out::show_tell, invitation::out::show_confirm, invitation::out::done,
+                 invitation::out::failed>;
+/// The next event. An exchange that nobody asks for events is cancelled after a while.
+struct next_event {
+  std::chrono::milliseconds timeout;
+};
+/// The person picks, confirms or gives up (in::picked, in::confirmed, in::cancel). The attempt that he
+/// answers is the one that was shown last.
+struct exchange_answer {
+  invitation::input answer;
+};
+/// Ends a wait for next_event.
+struct event_timeout {
+  std::uint64_t wait;
+};
+
+/// Either side of the exchange. It hears of its conduit as a link's owner does.
+using exchange_actor =
+    caf::typed_actor<handles<next_event, exchange_event>,  // what is shown next
+                     handles<exchange_answer>,             // what the person says
+                     handles<event_timeout>, handles<tick>, handles<relay_online>,
+                     handles<relay_offline>, handles<relay_event>>;
+
+// -- device: one unlocked device ------------------------------------------------------------------
+
+/// What a device is and has, as of now.
+struct device_facts {
+  organization_id organization;
+  user_id user;
+  device_id device;
+  std::string label;
+  signing_key key;
+  invitation::relay_address relay_address;
+  ledger_view ledger;
+  link_facts relay;
+  link_actor link;
+  ledger_actor ledger_of;
+  disk_actor disk;
+  std::map<workspace_id, workspace_actor> workspaces;
+};
+struct get_device {};
+/// Begins to greet the guest of an invitation of which everything is known.
+struct start_greeting {
+  invitation::greeter::options side;
+};
+/// Supervises everything of one device; its children tell it what changes.
+using device_actor =
+    caf::typed_actor<handles<get_device, device_facts>,           // who is where
+                     handles<start_greeting, exchange_actor>,     // a greeter of its own
+                     handles<ledger_changed>, handles<relay_online>, handles<relay_offline>,
+                     handles<relay_event>>;
+
+// -- relay: sessions ------------------------------------------------------------------------------
+
+/// An event for the session's peer.
+struct notify_peer {
+  net::message event;
+};
+/// Entries wait for the session in that workspace; it takes them as its peer reads.
+struct feed_grew {
+  workspace_id workspace;
+};
+/// Ends the session; the peer is told why.
+struct end_session {
+  error why;
+};
+/// One connected peer of the relay.
+using session_actor =
+    caf::typed_actor<handles<transport_message>, handles<transport_down>, handles<tick>,
+                     handles<notify_peer>, handles<feed_grew>, handles<end_session>>;
+
+// -- relay: organizations -------------------------------------------------------------------------
+
+/// Who is at the other end of a session.
+struct session_peer {
+  relay::session_number number = 0;
+  box_public_key key;
+  std::string address;
+  net::hello_mode mode = net::hello_mode::member;
+};
+/// A session says hello.
+struct open_session {
+  session_peer peer;
+  net::hello hello;
+  session_actor session;
+};
+struct session_request {
+  session_peer peer;
+  net::message request;
+};
+/// The next entries for a session, as a bulk list; empty: there are none now.
+struct take_entries_for {
+  relay::session_number session = 0;
+  workspace_id workspace;
+};
+struct close_session {
+  relay::session_number session = 0;
+};
+struct set_frozen {
+  bool frozen = false;
+};
+/// One organization at the relay: answers its sessions' requests once they are durable.
+using organization_actor =
+    caf::typed_actor<handles<open_session, expected<net::hello_answer>>,
+                     handles<session_request, net::answer_or_failure>,
+                     handles<take_entries_for, expected<net::shared_bytes>>, handles<close_session>,
+                     handles<set_frozen>, handles<tick>>;
+
+// -- relay: which organizations there are ---------------------------------------------------------
+
+struct find_organization {
+  organization_id id;
+};
+struct list_organizations {};
+struct make_creation_link {
+  std::string name;
+};
+struct freeze_organization {
+  std::string name;
+  bool frozen = false;
+};
+using registered_list = std::vector<relay::registered>;
+/// Finds, founds and administers organizations.
+using registry_actor =
+    caf::typed_actor<handles<find_organization, expected<organization_actor>>,
+                     handles<open_session, expected<net::hello_answer>>,       // a creator's
+                     handles<session_request, net::answer_or_failure>,         // organization create
+                     handles<list_organizations, registered_list>,
+                     handles<make_creation_link, expected<std::string>>,
+                     handles<freeze_organization, expected<void>>>;
+
 }  // namespace keyfold::actors
 
+KEYFOLD_MESSAGE(notify_peer)
+KEYFOLD_MESSAGE(feed_grew)
+KEYFOLD_MESSAGE(end_session)
+KEYFOLD_MESSAGE(open_session)
+KEYFOLD_MESSAGE(session_request)
+KEYFOLD_MESSAGE(take_entries_for)
+KEYFOLD_MESSAGE(close_session)
+KEYFOLD_MESSAGE(set_frozen)
+KEYFOLD_MESSAGE(find_organization)
+KEYFOLD_MESSAGE(list_organizations)
+KEYFOLD_MESSAGE(make_creation_link)
+KEYFOLD_MESSAGE(freeze_organization)
+KEYFOLD_MESSAGE(registered_list)
+KEYFOLD_MESSAGE(list_folder)
+KEYFOLD_MESSAGE(find_entry)
+KEYFOLD_MESSAGE(list_nodes)
+KEYFOLD_MESSAGE(make_folder)
+KEYFOLD_MESSAGE(move_entry)
+KEYFOLD_MESSAGE(remove_entry)
+KEYFOLD_MESSAGE(put_entries)
+KEYFOLD_MESSAGE(publish_changes)
+KEYFOLD_MESSAGE(want_objects)
+KEYFOLD_MESSAGE(get_workspace_status)
+KEYFOLD_MESSAGE(workspace_status)
+KEYFOLD_MESSAGE(sync_now)
+KEYFOLD_MESSAGE(set_mirror)
+KEYFOLD_MESSAGE(answer_brake)
+KEYFOLD_MESSAGE(entries_came)
+KEYFOLD_MESSAGE(folders_changed)
+KEYFOLD_MESSAGE(mirror_now)
+KEYFOLD_MESSAGE(disk_changed)
+KEYFOLD_MESSAGE(read_object)
+KEYFOLD_MESSAGE(store_object)
+KEYFOLD_MESSAGE(get_device)
+KEYFOLD_MESSAGE(device_facts)
+KEYFOLD_MESSAGE(start_greeting)
+template <>
+struct caf::allowed_unsafe_message_type<std::vector<keyfold::workspace::shown_entry>>
+    : std::true_type {};
+KEYFOLD_MESSAGE(next_event)
+KEYFOLD_MESSAGE(exchange_answer)
+KEYFOLD_MESSAGE(event_timeout)
+KEYFOLD_MESSAGE(exchange_event)
 KEYFOLD_MESSAGE(ask)
 KEYFOLD_MESSAGE(transport_up)
 KEYFOLD_MESSAGE(transport_message)
 KEYFOLD_MESSAGE(transport_down)
 KEYFOLD_MESSAGE(tick)
-KEYFOLD_MESSAGE(set_ledger_head)
+KEYFOLD_MESSAGE(set_ledger_facts)
 KEYFOLD_MESSAGE(get_link_facts)
 KEYFOLD_MESSAGE(link_facts)
 KEYFOLD_MESSAGE(relay_online)

@@ -25,6 +25,8 @@ struct queued_statement {
 
 /// What of the ledger lies on disk.
 struct stored_ledger {
+  explicit stored_ledger(std::shared_ptr<db::store> below) : store(std::move(below)) {}
+
   std::shared_ptr<db::store> store;
   db::transaction transaction{*store};
   db::prefixed view{transaction, prefix_of(part::ledger)};
@@ -61,7 +63,8 @@ expected<void> publish(self_pointer self) {
   report(s.keys->update(*s.state));
   s.current = std::make_shared<const ledger_snapshot>(ledger_snapshot{*s.state, *s.keys});
   if (const auto head = s.state->head())
-    self->send(s.link, set_ledger_head{net::ledger_head{head->seq, head->hash}});
+    self->send(s.link, set_ledger_facts{net::ledger_head{head->seq, head->hash},
+                                        s.state->organization().receipt_key()});
   self->send(s.owner, ledger_changed{s.current});
   return {};
 }
@@ -201,7 +204,7 @@ ledger_actor::behavior_type ledger_behavior(self_pointer self, ledger_options op
                                             std::shared_ptr<ledger::state> stored, link_actor link,
                                             ledger_owner owner) {
   auto& s = self->state;
-  s.disk = std::make_shared<stored_ledger>(stored_ledger{options.store});
+  s.disk = std::make_shared<stored_ledger>(options.store);
   s.state.emplace(std::move(*stored));
   s.keys.emplace(options.user, options.user_key);
   s.link = std::move(link);

@@ -93,9 +93,9 @@ void went_down(self_pointer self, const error& why) {
   self->send(s.owner, relay_offline{why});
 }
 
-net::hello_verifier verifier_for(const link_options& options) {
-  return [key = options.receipt_key](const net::hello& sent,
-                                     const net::hello_answer& got) -> expected<void> {
+net::hello_verifier verifier_of(self_pointer self) {
+  return [self](const net::hello& sent, const net::hello_answer& got) -> expected<void> {
+    const auto& key = self->state.options->receipt_key;
     if (!key) return {};
     return check_greeting(sent, got, *key);
   };
@@ -132,14 +132,17 @@ caf::result<net::answer_or_failure> make_request(self_pointer self, const ask& r
 
 link_actor::behavior_type link(self_pointer self, link_options options, link_owner owner) {
   auto& s = self->state;
-  s.session.emplace(verifier_for(options));
+  s.session.emplace(verifier_of(self));
   s.owner = std::move(owner);
   s.facts.endpoint = invitation::host_and_port(options.relay);
   connect(self, std::move(options));
   return {
       [self](const ask& request) { return make_request(self, request); },
       [self](get_link_facts) { return self->state.facts; },
-      [self](const set_ledger_head& said) { self->state.options->head = said.head; },
+      [self](const set_ledger_facts& said) {
+        self->state.options->head = said.head;
+        self->state.options->receipt_key = said.receipt_key;
+      },
       [self](transport_up) {
         auto& now = self->state;
         carry_out(self, now.session->up(make_hello(*now.options), monotonic_now()));

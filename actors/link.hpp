@@ -15,7 +15,7 @@ struct link_options {
   /// Whose signature the hello statement must have; nullopt for guests and creators, who cannot
   /// know.
   std::optional<signing_public_key> receipt_key;
-  std::optional<net::ledger_head> head;
+  std::optional<net::ledger_head> head;  ///< of the ledger held
 };
 
 /// The link tells `owner` of greetings, losses and events, and ends when it is told to exit.

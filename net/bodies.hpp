@@ -142,7 +142,7 @@ struct feed_position {
   bool operator==(const feed_position&) const = default;
 };
 
-/// The answer is empty_body; then events feed_advanced for all that the frontier lacks.
+/// Then events feed_advanced come for all that the frontier lacks.
 struct subscribe {
   static constexpr message_kind kind = message_kind::subscribe;
   workspace_id workspace;
@@ -151,6 +151,13 @@ struct subscribe {
     return layout(self.workspace, at_most(self.frontier, max_frontier));
   }
   bool operator==(const subscribe&) const = default;
+};
+
+/// What the replica itself holds.
+struct subscribe_answer {
+  std::vector<feed_position> frontier;
+  static auto fields(auto& self) { return layout(at_most(self.frontier, max_frontier)); }
+  bool operator==(const subscribe_answer&) const = default;
 };
 
 /// The answer is empty_body; its bulk: the frontier attachment.

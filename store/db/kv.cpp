@@ -151,6 +151,11 @@ expected<void> transaction::commit(bool synced) {
   return below_.write(*changes, synced);
 }
 
+void transaction::discard() {
+  changes_ = std::make_shared<batch>();
+  failure_.reset();
+}
+
 bytes prefixed::with_prefix(bytes_view key) const {
   bytes out = prefix_;
   append(out, key);

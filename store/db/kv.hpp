@@ -74,6 +74,8 @@ class transaction final : public view {
   /// Fails with the first failure of any read or write since the last commit; then nothing is
   /// written, and the overlay is empty too.
   [[nodiscard]] expected<void> commit(bool synced);
+  /// Throws everything since the last commit away.
+  void discard();
   [[nodiscard]] bool empty() const { return changes_->empty(); }
 
  private:

@@ -79,12 +79,11 @@ class engine {
 
   [[nodiscard]] const workspace::tree& tree() const { return tree_; }
   [[nodiscard]] const feed::index& feeds() const { return feeds_; }
+  [[nodiscard]] const feed::journal& journal() const { return journal_; }
   /// The entry at a path of shown names (tried as they are, then normalized): `errc::not_found`,
   /// `errc::not_a_folder`.
   [[nodiscard]] expected<shown_entry> find(std::span<const std::string> path) const;
   [[nodiscard]] std::vector<shown_entry> list(const shown_entry& folder) const;
-  /// The folder behind which a node is shown now, with all that are merged into its name: `errc::not_found`.
-  [[nodiscard]] expected<shown_entry> shown_folder(node_id node) const;
   /// The place for something new at a path: as find() of its folder, `errc::bad_name`, `errc::name_taken`.
   [[nodiscard]] expected<place> free_place(std::span<const std::string> path) const;
   /// True while a held entry that counts is of a later version: nothing may be changed here then.
@@ -116,10 +115,6 @@ class engine {
   /// Deletes a file's branch, or a folder with all in it. What was not `seen` stays, with its folders; so does
   /// a version that came after `what.version`. True when nothing stayed. `errc::not_found`.
   [[nodiscard]] expected<bool> remove(const item& what, const seen_by_user& seen = {});
-
-  /// Brings back what was deleted (tree::list_deleted), with all that was deleted with it, under its name and
-  /// where it was: the folders above show again, for it alone. `errc::not_found`.
-  [[nodiscard]] expected<void> restore(const shown_entry& deleted, node_id folder);
 
   /// make_file() or write() at a path: `errc::is_a_folder`, and as find().
   [[nodiscard]] expected<item> write_at(std::span<const std::string> path,
@@ -168,6 +163,7 @@ class engine {
   [[nodiscard]] bool plan_remove_versions(node_id node, std::span<const version_id> versions,
                                           plan& changes) const;
   [[nodiscard]] bool all_seen(std::span<const node_id> merged, const seen_by_user& seen) const;
+  [[nodiscard]] expected<shown_entry> shown_folder(node_id node) const;
   [[nodiscard]] node_nonce new_nonce();
 
   // engine.cpp

@@ -296,17 +296,6 @@ expected<bool> engine::remove(const item& what, const seen_by_user& seen) {
   return gone;
 }
 
-expected<void> engine::restore(const shown_entry& deleted, node_id folder) {
-  const auto there = tree_.list_deleted({&folder, 1});
-  const auto is_it = [&](const shown_entry& entry) { return entry.node == deleted.node; };
-  const auto found = std::find_if(there.begin(), there.end(), is_it);
-  if (found == there.end()) return fail(errc::not_found, "nothing of that name was deleted there");
-  // A move that no delete knows of.
-  plan changes;
-  changes.push_back({move_operation{found->node, real_parent(folder, changes), found->name}, {}});
-  return record(changes);
-}
-
 expected<item> engine::write_at(path_view path, const node_content& content,
                                 std::span<const object_id> more) {
   const auto there = find(path);

@@ -135,25 +135,6 @@ std::vector<shown_entry> projection::list(std::span<const node_id> folders) cons
   return naming(std::move(entries)).run(std::move(files));
 }
 
-std::vector<shown_entry> projection::list_deleted(std::span<const node_id> folders) const {
-  std::vector<shown_entry> out;
-  for (const auto& folder : folders)
-    for (const auto t : {table::alive, table::dead})
-      for (const auto& node : children(t, folder)) {
-        if (hidden_by(node).empty()) continue;
-        const auto& r = find(node);
-        const auto branches = r.folder ? std::vector<branch>{} : branches_of(*this, node);
-        if (r.folder)
-          out.push_back(folder_entry(r.name, {node}));
-        else if (!branches.empty())
-          out.push_back(naming::entry_of(r.name, {node, &r, branches}, 0));
-      }
-  std::sort(out.begin(), out.end(), [](const shown_entry& a, const shown_entry& b) {
-    return std::tie(a.name, a.node) < std::tie(b.name, b.node);
-  });
-  return out;
-}
-
 std::optional<shown_entry> projection::find_child(std::span<const node_id> folders,
                                                   const std::string& name) const {
   // A name that somebody gave shows as the folders of that name, or else as the first file.

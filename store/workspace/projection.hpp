@@ -10,7 +10,6 @@ class projection : public lookup {
   using lookup::lookup;
 
   [[nodiscard]] std::vector<shown_entry> list(std::span<const node_id> folders) const;
-  [[nodiscard]] std::vector<shown_entry> list_deleted(std::span<const node_id> folders) const;
   [[nodiscard]] std::optional<shown_entry> find_path(std::span<const std::string> path) const;
   [[nodiscard]] std::optional<std::vector<std::string>> path_of(node_id node) const;
   [[nodiscard]] std::vector<shown_version> history(node_id node) const;

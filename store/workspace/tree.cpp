@@ -98,10 +98,6 @@ std::vector<shown_entry> tree::list(std::span<const node_id> merged) const {
   return projection(state_, workspace_, name_key_, causes_).list(merged);
 }
 
-std::vector<shown_entry> tree::list_deleted(std::span<const node_id> merged) const {
-  return projection(state_, workspace_, name_key_, causes_).list_deleted(merged);
-}
-
 std::optional<shown_entry> tree::find(std::span<const std::string> path) const {
   return projection(state_, workspace_, name_key_, causes_).find_path(path);
 }

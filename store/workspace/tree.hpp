@@ -90,8 +90,6 @@ class tree {
   /// What folder `parent` (any of the nodes merged into one name) shows, ascending by name.
   /// `merged` are the nodes that its name stands for.
   [[nodiscard]] std::vector<shown_entry> list(std::span<const node_id> merged) const;
-  /// What was deleted there, by its own names (which may repeat), ascending; also inside a deleted folder.
-  [[nodiscard]] std::vector<shown_entry> list_deleted(std::span<const node_id> merged) const;
   /// The entry at a path of names from the root; nullopt when there is none. The empty path is the
   /// root folder.
   [[nodiscard]] std::optional<shown_entry> find(std::span<const std::string> path) const;

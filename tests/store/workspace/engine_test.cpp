@@ -456,43 +456,6 @@ TEST_CASE("what is in Recovered can be moved, joined and deleted") {
   }
 }
 
-TEST_CASE("what was deleted can be listed and brought back, alone or as a whole") {
-  pair_of_devices w;
-  make_folder(w.a, {"docs"});
-  make_folder(w.a, {"docs", "sub"});
-  put(w.a, {"docs", "sub", "one"}, 1);
-  put(w.a, {"docs", "sub", "two"}, 2);
-  const auto docs = *w.a.e.find(strings{"docs"});
-  const auto sub = *w.a.e.find(strings{"docs", "sub"});
-  CHECK(w.a.e.tree().list_deleted(std::vector{root_node}).empty());
-  REQUIRE(w.a.e.remove_at(strings{"docs"}, true));
-  w.sync();
-  const auto gone = w.b.e.tree().list_deleted(std::vector{root_node});
-  REQUIRE(gone.size() == 1);
-  CHECK(gone[0].name == "docs");
-  const auto inside = w.b.e.tree().list_deleted(sub.merged);
-  REQUIRE(inside.size() == 2);
-  CHECK(inside[0].name == "one");
-  CHECK(w.b.e.restore(inside[0], root_node).error().code == errc::not_found);
-  SECTION("one file") {
-    REQUIRE(w.b.e.restore(inside[0], sub.node));
-    w.sync();
-    CHECK(w.a.e.find(strings{"docs", "sub", "one"}));
-    CHECK_FALSE(w.a.e.find(strings{"docs", "sub", "two"}));
-  }
-  SECTION("a folder in a deleted one") {
-    REQUIRE(w.b.e.restore(w.b.e.tree().list_deleted(docs.merged)[0], docs.node));
-    w.sync();
-    CHECK(w.a.e.find(strings{"docs", "sub", "two"}));
-  }
-  SECTION("all") {
-    REQUIRE(w.b.e.restore(gone[0], root_node));
-    w.sync();
-    CHECK(w.a.e.find(strings{"docs", "sub", "two"}));
-  }
-  CHECK(w.a.shown() == w.b.shown());
-}
-
 TEST_CASE("two engines that exchange entries in any order show the same") {
   CHECK(rc::check("convergence of engines", [] {
     pair_of_devices w(*rc::gen::arbitrary<std::uint64_t>());

@@ -1,0 +1,54 @@
+#include "actors/content_writer.hpp"
+
+namespace keyfold::actors {
+namespace {
+
+constexpr std::size_t batch_size = 16 * 1024 * 1024;  ///< objects that share one sync
+
+}  // namespace
+
+expected<std::unique_ptr<content_writer>> content_writer::open(const object_services& services,
+                                                               const ledger_snapshot& ledger,
+                                                               const workspace_id& workspace) {
+  const auto* fold = ledger.state.workspace(workspace);
+  if (fold == nullptr) return fail(errc::workspace_unknown, "there is no such workspace here");
+  KEYFOLD_TRY(const auto chunking, ledger.keys.chunking_of(*fold));
+  std::vector<object::chunk_class> table(fold->chunk_table().begin(), fold->chunk_table().end());
+  return std::unique_ptr<content_writer>(
+      new content_writer(services, chunking, std::move(table), workspace));
+}
+
+content_writer::content_writer(const object_services& services, const symmetric_key& chunking,
+                               std::vector<object::chunk_class> table, const workspace_id& workspace)
+    : services_(services),
+      gear_(chunking),
+      index_(*services_.store, services_.local_key, workspace),
+      ingest_({gear_, std::move(table), index_, system_random(),
+               [this](object::ingested_object object) { return take(std::move(object)); },
+               [this](const object_id& id) { return services_.objects->has(id).value_or(false); }}) {}
+
+expected<void> content_writer::take(object::ingested_object object) {
+  batch_bytes_ += object.object.size();
+  batch_.push_back(std::move(object.object));
+  index_changes_.merge(object.index_changes);
+  return batch_bytes_ >= batch_size ? store_batch() : expected<void>{};
+}
+
+expected<void> content_writer::store_batch() {
+  if (batch_.empty()) return {};
+  KEYFOLD_CHECK(services_.objects->put(batch_));
+  // Not synced: the index is a cache, and never names an object that is not durable.
+  KEYFOLD_CHECK(services_.store->write(index_changes_, false));
+  batch_.clear();
+  index_changes_.clear();
+  batch_bytes_ = 0;
+  return {};
+}
+
+expected<std::vector<object::ingested_file>> content_writer::flush() {
+  KEYFOLD_TRY(auto files, ingest_.flush());
+  KEYFOLD_CHECK(store_batch());
+  return files;
+}
+
+}  // namespace keyfold::actors

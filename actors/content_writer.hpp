@@ -1,0 +1,36 @@
+// Contents on their way into a workspace: chunked, sealed and stored, so that an operation may name them.
+#pragma once
+
+#include "actors/interfaces.hpp"
+#include "actors/objects.hpp"
+#include "store/object/writer.hpp"
+
+namespace keyfold::actors {
+
+/// An object::ingest into the local store. One thread at a time; blocks on the disk.
+class content_writer {
+ public:
+  /// `errc::workspace_unknown` or `errc::key_not_held` when this user cannot read the workspace.
+  [[nodiscard]] static expected<std::unique_ptr<content_writer>> open(const object_services& services,
+                                                                      const ledger_snapshot& ledger,
+                                                                      const workspace_id& workspace);
+  [[nodiscard]] object::ingest& ingest() { return ingest_; }
+  /// The files that ended since the last flush; all their objects are durable.
+  [[nodiscard]] expected<std::vector<object::ingested_file>> flush();
+
+ private:
+  content_writer(const object_services& services, const symmetric_key& chunking,
+                 std::vector<object::chunk_class> table, const workspace_id& workspace);
+  expected<void> take(object::ingested_object object);
+  expected<void> store_batch();
+
+  object_services services_;
+  object::gear_table gear_;
+  object::chunk_index index_;
+  std::vector<object::sealed_object> batch_;
+  db::batch index_changes_;
+  std::size_t batch_bytes_ = 0;
+  object::ingest ingest_;  // last: it refers to all of the above
+};
+
+}  // namespace keyfold::actors

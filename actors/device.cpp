@@ -1,0 +1,188 @@
+#include "actors/device.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include "actors/device_store.hpp"
+#include "actors/disk.hpp"
+#include "actors/greeter.hpp"
+#include "actors/ledger.hpp"
+#include "actors/link.hpp"
+#include "actors/workspace.hpp"
+
+namespace keyfold::actors {
+namespace {
+
+struct device_actor_state {
+  std::optional<device_options> options;
+  link_actor link;
+  ledger_actor ledger;
+  disk_actor disk;
+  ledger_view current;
+  link_facts relay;
+  std::map<workspace_id, workspace_actor> workspaces;
+  std::map<invitation_token, exchange_actor> greeters;
+
+  ~device_actor_state() {
+    for (const auto& [id, child] : workspaces) stop(child);
+    for (const auto& [token, child] : greeters) stop(child);
+    stop(ledger);
+    stop(disk);
+    stop(link);
+  }
+  template <class Actor>
+  static void stop(const Actor& child) {
+    if (child) caf::anon_send_exit(child, caf::exit_reason::user_shutdown);
+  }
+};
+
+using self_pointer = device_actor::stateful_pointer<device_actor_state>;
+
+bool online(const device_actor_state& s) { return s.relay.state == link_state::online; }
+
+workspace_actor start_workspace(self_pointer self, const workspace_id& id) {
+  auto& s = self->state;
+  const auto& o = *s.options;
+  auto child = spawn_workspace(self->system(),
+                               {id, o.organization, o.user, o.device, o.key, o.objects}, s.current,
+                               s.ledger, s.link, s.disk, online(s));
+  self->monitor(child);
+  return child;
+}
+
+/// Every workspace in which this user ever had a role has an actor: what was here stays readable.
+void take_ledger(self_pointer self, const ledger_view& ledger) {
+  auto& s = self->state;
+  s.current = ledger;
+  for (const auto& [id, child] : s.workspaces) self->send(child, ledger_changed{ledger});
+  for (const auto& id : ledger->state.workspaces()) {
+    const auto* fold = ledger->state.workspace(id);
+    if (!s.workspaces.contains(id) && fold->roles().contains(s.options->user))
+      s.workspaces.emplace(id, start_workspace(self, id));
+  }
+}
+
+/// A workspace that crashed starts again from what is on disk.
+void restart(self_pointer self, const caf::down_msg& down) {
+  auto& s = self->state;
+  for (auto& [id, child] : s.workspaces) {
+    if (child.address() != down.source) continue;
+    spdlog::error("workspace {} failed and is started again", to_text(id));
+    child = start_workspace(self, id);
+  }
+}
+
+void refresh(self_pointer self) {
+  self->request(self->state.ledger, caf::infinite, refresh_ledger{})
+      .then([](const expected<ledger_view>&) {}, [](const caf::error&) {});
+}
+
+void hear(self_pointer self, const relay_event& event) {
+  auto& s = self->state;
+  const auto body = event.m.body.view();
+  switch (event.m.kind) {
+    case net::message_kind::ledger_advanced:
+      return refresh(self);
+    case net::message_kind::feed_advanced:
+      if (const auto said = net::decode<net::feed_advanced>(body)) {
+        const auto child = s.workspaces.find(said->workspace);
+        if (child != s.workspaces.end()) self->send(child->second, entries_came{event.m.bulk});
+      }
+      return;
+    case net::message_kind::conduit_event:
+      if (const auto said = net::decode<net::conduit_event>(body)) {
+        const auto child = s.greeters.find(said->token);
+        if (child != s.greeters.end()) self->send(child->second, event);
+      }
+      return;
+    default:
+      return;  // presence and invitations: nobody here waits for them
+  }
+}
+
+template <class Message>
+void tell_all(self_pointer self, const Message& message) {
+  for (const auto& [id, child] : self->state.workspaces) self->send(child, message);
+  for (const auto& [token, child] : self->state.greeters) self->send(child, message);
+}
+
+exchange_actor greet(self_pointer self, const start_greeting& request) {
+  auto& s = self->state;
+  const auto& o = *s.options;
+  const auto& terms = request.side.terms;
+  const bool for_device = terms.kind == invitation::kind::device;
+  std::optional<box_secret_key> user_secret;
+  if (for_device) user_secret = o.user_key.secret();
+  auto child = spawn_greeter(self->system(),
+                             {request.side, o.objects.store, s.ledger, o.device, o.key, user_secret},
+                             s.link, online(s));
+  if (auto before = s.greeters.find(terms.token); before != s.greeters.end())
+    device_actor_state::stop(before->second);
+  s.greeters[terms.token] = child;
+  return child;
+}
+
+device_facts facts_of(self_pointer self) {
+  const auto& s = self->state;
+  const auto& o = *s.options;
+  return {o.organization, o.user, o.device, o.label,  o.key,  o.relay,
+          s.current,      s.relay, s.link,  s.ledger, s.disk, s.workspaces};
+}
+
+link_options link_options_of(const device_options& o, const ledger::state& stored,
+                             std::shared_ptr<net::transport> transport) {
+  link_options out{std::move(transport),     o.relay,      o.link_key, o.organization,
+                   net::hello_mode::member, std::nullopt, std::nullopt};
+  if (const auto head = stored.head()) {
+    out.head = net::ledger_head{head->seq, head->hash};
+    out.receipt_key = stored.organization().receipt_key();
+  }
+  return out;
+}
+
+device_actor::behavior_type device(self_pointer self, device_options options,
+                                   std::shared_ptr<ledger::state> stored,
+                                   std::shared_ptr<net::transport> transport) {
+  auto& s = self->state;
+  s.current = std::make_shared<const ledger_snapshot>(
+      ledger_snapshot{*stored, ledger::keyring(options.user, options.user_key)});
+  s.relay.endpoint = invitation::host_and_port(options.relay);
+  s.disk = spawn_disk(self->system(), options.objects.objects);
+  s.link = spawn_link(self->system(), link_options_of(options, *stored, std::move(transport)),
+                      device_actor(self));
+  s.ledger = spawn_ledger(self->system(),
+                          {options.objects.store, options.organization, options.user, options.user_key},
+                          std::move(*stored), s.link, device_actor(self));
+  s.options.emplace(std::move(options));
+  self->set_down_handler([self](const caf::down_msg& down) { restart(self, down); });
+  return {
+      [self](get_device) { return facts_of(self); },
+      [self](const start_greeting& request) { return greet(self, request); },
+      [self](const ledger_changed& changed) { take_ledger(self, changed.ledger); },
+      [self](const relay_online& greeted) {
+        self->state.relay.state = link_state::online;
+        self->state.relay.why.reset();
+        refresh(self);
+        tell_all(self, greeted);
+      },
+      [self](const relay_offline& lost) {
+        const bool was_online = online(self->state);
+        self->request(self->state.link, caf::infinite, get_link_facts{})
+            .then([self](const link_facts& facts) { self->state.relay = facts; },
+                  [](const caf::error&) {});
+        self->state.relay.state = link_state::offline;
+        if (was_online) tell_all(self, lost);
+      },
+      [self](const relay_event& event) { hear(self, event); },
+  };
+}
+
+}  // namespace
+
+expected<device_actor> spawn_device(caf::actor_system& system, device_options options,
+                                    std::shared_ptr<net::transport> transport) {
+  KEYFOLD_TRY(auto stored, load_ledger(*options.objects.store, options.organization));
+  return system.spawn(device, std::move(options), std::make_shared<ledger::state>(std::move(stored)),
+                      std::move(transport));
+}
+
+}  // namespace keyfold::actors

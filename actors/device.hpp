@@ -1,0 +1,27 @@
+// The device actor: starts and supervises everything of one unlocked device.
+#pragma once
+
+#include "actors/interfaces.hpp"
+#include "actors/objects.hpp"
+#include "store/invitation/link.hpp"
+
+namespace keyfold::actors {
+
+/// What an unlocked key file says.
+struct device_options {
+  organization_id organization;
+  user_id user;
+  device_id device;
+  std::string label;
+  box_key user_key;
+  signing_key key;
+  box_key link_key;
+  invitation::relay_address relay;
+  object_services objects;
+};
+
+/// `errc::damaged` when the device's ledger cannot be read.
+[[nodiscard]] expected<device_actor> spawn_device(caf::actor_system& system, device_options options,
+                                                  std::shared_ptr<net::transport> transport);
+
+}  // namespace keyfold::actors

@@ -1,0 +1,290 @@
+#include "actors/mirror.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include "actors/device_store.hpp"
+#include "actors/mirror_state.hpp"
+
+namespace keyfold::actors {
+namespace {
+
+constexpr int most_rounds = 20;  ///< of disk and tree chasing each other in one run
+constexpr std::chrono::milliseconds gather_for{20};
+constexpr std::chrono::seconds look_again_after{2};
+
+struct mirror_holder {
+  std::unique_ptr<mirror_state> inside;
+};
+using self_pointer = mirror_actor::stateful_pointer<mirror_holder>;
+mirror_state& state_of(self_pointer self) { return *self->state.inside; }
+
+/// What the tree shows, asked folder by folder; keeps the contents for the writing that follows.
+class shown_tree {
+ public:
+  shown_tree(mirror_state& s, caf::scoped_actor& self) : s_(s), self_(self) {}
+
+  std::vector<mirror::shown_item> list(std::span<const node_id> merged) {
+    std::vector<mirror::shown_item> out;
+    const auto children = s_.ask<std::vector<workspace::shown_entry>>(
+        self_, list_nodes{{merged.begin(), merged.end()}});
+    if (!children) return out;
+    for (const auto& child : *children) {
+      auto item = mirror::shown_of(child);
+      if (!item) continue;
+      if (child.version) contents_.insert_or_assign(child.version->version, child.version->content);
+      out.push_back(std::move(*item));
+    }
+    return out;
+  }
+  [[nodiscard]] const workspace::file_content* content_of(const version_id& version) const {
+    const auto found = contents_.find(version);
+    return found == contents_.end() ? nullptr : std::get_if<workspace::file_content>(&found->second);
+  }
+
+ private:
+  mirror_state& s_;
+  caf::scoped_actor& self_;
+  std::map<version_id, workspace::node_content> contents_;
+};
+
+/// The objects of all files to be written that are not here.
+std::set<object_id> missing_objects(mirror_state& s, const shown_tree& tree, const mirror::disk_plan& plan) {
+  local_source objects(s.options.objects.objects);
+  std::set<object_id> out;
+  for (const auto& action : plan.actions) {
+    if (action.what != mirror::disk_kind::write) continue;
+    const auto* content = tree.content_of(action.item.version);
+    if (content == nullptr) continue;
+    std::vector<object_id> missing;
+    if (const auto needed = object::objects_of(*content, objects, missing))
+      for (const auto& id : *needed)
+        if (!s.options.objects.objects->has(id).value_or(false)) out.insert(id);
+    out.insert(missing.begin(), missing.end());
+  }
+  return out;
+}
+
+/// Folders of the tree that changed, as the planner wants them; a folder that is not shown has nothing to say.
+std::vector<mirror::shown_folder> changed_folders(mirror_state& s) {
+  std::vector<mirror::shown_folder> out;
+  for (const auto& node : std::exchange(s.changed_folders, {})) {
+    if (node == workspace::root_node) {
+      out.push_back({{node}, 0});
+      continue;
+    }
+    for (const auto& row : s.base.rows_of(node))
+      if (const auto at = s.base.path_of(row.id)) out.push_back({{node}, mirror::depth_of(*at)});
+  }
+  return out;
+}
+
+void schedule(self_pointer self, std::chrono::milliseconds after = gather_for) {
+  auto& s = state_of(self);
+  if (std::exchange(s.run_scheduled, true)) return;
+  self->delayed_send(self, after, tick{});
+}
+
+void fetch(self_pointer self, const std::set<object_id>& missing) {
+  auto& s = state_of(self);
+  s.fetching = true;
+  self->request(s.workspace, caf::infinite, want_objects{{missing.begin(), missing.end()}})
+      .then(
+          [self](const mirrored& came) {
+            auto& now = state_of(self);
+            now.fetching = false;
+            now.whole_tree = true;
+            if (came) return schedule(self);
+            spdlog::info("mirror {}: contents are not here: {}", now.root.folder(), came.error().message);
+            for (auto& waiting : std::exchange(now.waiting, {})) waiting.deliver(came);
+            schedule(self, look_again_after);
+          },
+          [self](const caf::error&) { state_of(self).fetching = false; });
+}
+
+/// Writes what the tree shows to the disk. Gives true when there is nothing more to do now.
+expected<bool> apply_tree(self_pointer self, caf::scoped_actor& blocking) {
+  auto& s = state_of(self);
+  if (!s.whole_tree && s.changed_folders.empty()) return true;
+  shown_tree tree(s, blocking);
+  const mirror::list_shown list = [&](std::span<const node_id> merged) { return tree.list(merged); };
+  // Folders merged under one name are compared as a whole; the planner is told them by their listing.
+  const bool whole = std::exchange(s.whole_tree, false);
+  const auto folders = changed_folders(s);
+  const auto plan = whole ? mirror::plan_disk_whole(s.base, list) : mirror::plan_disk(s.base, list, folders);
+  const auto missing = missing_objects(s, tree, plan);
+  if (!missing.empty() && !s.fetching) fetch(self, missing);
+
+  local_source objects(s.options.objects.objects);
+  const mirror::content_source content = [&](const mirror::shown_item& item,
+                                             const mirror::content_sink& sink) -> mirrored {
+    const auto* file = tree.content_of(item.version);
+    if (file == nullptr) return fail(errc::not_found, "the content is not known any more");
+    std::vector<object_id> lacking;
+    KEYFOLD_TRY(auto reader, object::file_reader::open(*file, objects, lacking));
+    return reader.read_all(sink, lacking);
+  };
+  KEYFOLD_CHECK(s.root.check(s.marker));
+  KEYFOLD_TRY(const auto report, mirror::apply(s.root, s.base, plan, content, system_random()));
+  KEYFOLD_CHECK(s.transaction.commit(true));
+  s.rescan.insert(report.rescan.begin(), report.rescan.end());
+  for (const auto& skipped : report.skipped) {
+    if (skipped.why.code == errc::changed_on_disk) s.whole_tree = true;
+    if (skipped.why.code != errc::objects_missing)
+      spdlog::info("mirror {}: {} is left: {}", s.root.folder(), skipped.path, skipped.why.message);
+  }
+  if (!plan.complete) s.whole_tree = true;
+  return plan.complete && s.rescan.empty();
+}
+
+std::vector<mirror::local_path> take_starts(mirror_state& s, bool everything) {
+  auto dirty = s.watch->take();
+  std::set<mirror::local_path> starts = std::exchange(s.rescan, {});
+  starts.insert(dirty.folders.begin(), dirty.folders.end());
+  if (everything || dirty.all || starts.contains("")) return {""};
+  return {starts.begin(), starts.end()};
+}
+
+/// Disk to tree, then tree to disk, until both are the same.
+mirrored run_rounds(self_pointer self, bool everything, mirror::brake brake) {
+  auto& s = state_of(self);
+  caf::scoped_actor blocking(self->system());
+  for (int round = 0; round < most_rounds; ++round) {
+    const auto starts = take_starts(s, everything && round == 0);
+    if (!starts.empty()) KEYFOLD_CHECK(publish_local(s, blocking, starts, brake));
+    KEYFOLD_TRY(const bool settled, apply_tree(self, blocking));
+    if (settled && s.rescan.empty()) return {};
+  }
+  schedule(self, look_again_after);  // somebody keeps writing
+  return {};
+}
+
+void tell_report(mirror_state& s, const mirrored& result) {
+  std::optional<error> trouble = result ? s.watch->trouble() : std::optional(result.error());
+  auto files = s.ignored;
+  files.insert(files.end(), s.unwritten.begin(), s.unwritten.end());
+  s.report->set(std::move(trouble), std::move(files));
+}
+
+mirrored run(self_pointer self, bool everything, mirror::brake brake = mirror::brake::ask) {
+  auto& s = state_of(self);
+  auto result = run_rounds(self, everything, brake);
+  if (!result) {
+    spdlog::warn("mirror {}: {}", s.root.folder(), result.error().message);
+    // What a failed run had changed in base is void; the next one finds it again.
+    s.transaction.discard();
+    s.whole_tree = true;
+    if (!s.run_scheduled && result.error().code != errc::mass_delete) schedule(self, look_again_after);
+  }
+  tell_report(s, result);
+  const auto answer = result && s.read_only ? mirrored(tl::unexpected(*s.read_only)) : result;
+  if (!s.fetching)
+    for (auto& waiting : std::exchange(s.waiting, {})) waiting.deliver(answer);
+  return answer;
+}
+
+mirror_actor::behavior_type behavior(self_pointer self) {
+  return {
+      [self](const folders_changed& changed) {
+        auto& folders = state_of(self).changed_folders;
+        folders.insert(changed.folders.begin(), changed.folders.end());
+        schedule(self);
+      },
+      [self](disk_changed) { schedule(self, std::chrono::milliseconds(0)); },
+      [self](mirror_now) -> caf::result<mirrored> {
+        auto answer = self->make_response_promise<mirrored>();
+        state_of(self).waiting.push_back(answer);
+        (void)run(self, true);
+        return answer;
+      },
+      [self](const answer_brake& given) {
+        return run(self, true, given.accept ? mirror::brake::accept : mirror::brake::restore);
+      },
+      [self](tick) {
+        state_of(self).run_scheduled = false;
+        (void)run(self, false);
+      },
+  };
+}
+
+struct beginning {
+  mirror_options options;
+  mirror::root root;
+  mirror::marker marker;
+  workspace_actor workspace;
+  std::shared_ptr<mirror_report> report;
+};
+
+mirror_actor::behavior_type start(self_pointer self, const std::shared_ptr<beginning>& from) {
+  self->state.inside = std::make_unique<mirror_state>(from->options, std::move(from->root), from->workspace,
+                                                      from->report);
+  auto& s = state_of(self);
+  s.marker = from->marker;
+  if (auto recovered = mirror::recover(s.root, s.base); !recovered)
+    spdlog::error("mirror {}: {}", s.root.folder(), recovered.error().message);
+  if (auto committed = s.transaction.commit(true); !committed)
+    spdlog::error("mirror {}: {}", s.root.folder(), committed.error().message);
+  const auto me = caf::actor_cast<caf::actor_addr>(mirror_actor(self));
+  s.watch = std::make_unique<folder_watch>(s.root, [me] {
+    if (auto to = caf::actor_cast<caf::actor>(me)) caf::anon_send(to, disk_changed{});
+  });
+  return behavior(self);
+}
+
+bytes marker_setting(const workspace_id& workspace) {
+  auto key = prefix_of(part::settings, workspace);
+  key.push_back('i');
+  return key;
+}
+
+/// The mirror's id: made with it, and kept, so that another folder with a marker is not taken for it.
+expected<mirror::marker> marker_of(const mirror_options& o) {
+  mirror::marker out{o.workspace, {}};
+  const auto key = marker_setting(o.workspace);
+  if (o.first_time) {
+    out.mirror = system_random().id<mirror::mirror_id>();
+    KEYFOLD_CHECK(o.objects.store->write({{key, to_bytes(out.mirror.view())}}, true));
+    return out;
+  }
+  KEYFOLD_TRY(const auto stored, o.objects.store->get(key));
+  if (!stored) return fail(errc::damaged, "the mirror's id is not known; unmirror the workspace and mirror it again");
+  KEYFOLD_TRY(out.mirror, mirror::mirror_id::from(*stored));
+  return out;
+}
+
+}  // namespace
+
+mirror_state::mirror_state(mirror_options o, mirror::root r, const workspace_actor& w,
+                           std::shared_ptr<mirror_report> said)
+    : options(std::move(o)),
+      root(std::move(r)),
+      marker{},
+      workspace(w),
+      report(std::move(said)),
+      transaction(*options.objects.store),
+      view(transaction, prefix_of(part::mirror, options.workspace)),
+      base(view, derive(options.objects.local_key, "keyfold/v1/mirror-names", options.workspace.view())) {}
+
+expected<started_mirror> spawn_mirror(caf::actor_system& system, mirror_options options,
+                                      const workspace_actor& workspace) {
+  KEYFOLD_TRY(const auto marker, marker_of(options));
+  KEYFOLD_TRY(auto root, options.first_time ? mirror::root::create(options.folder, marker)
+                                            : mirror::root::open(options.folder));
+  auto report = std::make_shared<mirror_report>(options.folder);
+  auto actor = system.spawn<caf::detached>(
+      start, std::make_shared<beginning>(
+                 beginning{std::move(options), std::move(root), marker, workspace, report}));
+  return started_mirror{actor, report};
+}
+
+expected<void> forget_mirror(db::store& store, const workspace_id& workspace, const std::string& folder) {
+  if (auto root = mirror::root::open(folder)) KEYFOLD_CHECK(root->remove_marker());
+  db::batch gone{{marker_setting(workspace), std::nullopt}};
+  const auto prefix = prefix_of(part::mirror, workspace);
+  KEYFOLD_CHECK(store.scan(prefix, {}, [&](bytes_view key, bytes_view) {
+    gone.emplace(to_bytes(key), std::nullopt);
+    return true;
+  }));
+  return store.write(gone, true);
+}
+
+}  // namespace keyfold::actors

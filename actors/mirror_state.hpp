@@ -1,0 +1,54 @@
+// The mirror actor's inside: publishing what the disk has (mirror_publish.cpp) and writing what the tree
+// shows (mirror.cpp).
+#pragma once
+
+#include "actors/content_writer.hpp"
+#include "actors/folder_watch.hpp"
+#include "actors/mirror.hpp"
+#include "store/mirror/apply.hpp"
+#include "store/mirror/local_plan.hpp"
+#include "store/mirror/read.hpp"
+
+namespace keyfold::actors {
+
+using mirrored = expected<void>;
+
+struct mirror_state {
+  mirror_state(mirror_options o, mirror::root r, const workspace_actor& w, std::shared_ptr<mirror_report> said);
+
+  mirror_options options;
+  mirror::root root;
+  mirror::marker marker;
+  workspace_actor workspace;
+  std::shared_ptr<mirror_report> report;
+  db::transaction transaction;
+  db::prefixed view;
+  mirror::base base;
+  std::unique_ptr<folder_watch> watch;
+
+  std::set<node_id> changed_folders;  ///< of the tree, to be compared with base
+  bool whole_tree = true;
+  std::set<mirror::local_path> rescan;
+  bool run_scheduled = false;
+  bool fetching = false;
+  std::vector<promise<mirrored>> waiting;  ///< mirror_now under way
+  std::optional<error> read_only;          ///< local changes that the role does not allow
+  std::vector<file_status> ignored;
+  std::vector<file_status> unwritten;
+
+  /// Asks the workspace and waits: this thread is the mirror's own.
+  template <class Answer, class Request>
+  [[nodiscard]] expected<Answer> ask(caf::scoped_actor& self, Request&& request) const {
+    expected<Answer> out = fail(errc::internal);
+    self->request(workspace, caf::infinite, std::forward<Request>(request))
+        .receive([&](Answer& answer) { out = std::move(answer); },
+                 [&](const caf::error& e) { out = tl::unexpected(to_error(e)); });
+    return out;
+  }
+};
+
+/// Scans `starts` ("" for everything), and hands what changed to the workspace.
+[[nodiscard]] mirrored publish_local(mirror_state& s, caf::scoped_actor& self,
+                                     const std::vector<mirror::local_path>& starts, mirror::brake brake);
+
+}  // namespace keyfold::actors

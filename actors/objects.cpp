@@ -1,0 +1,33 @@
+#include "actors/objects.hpp"
+
+#include <filesystem>
+
+#include "actors/device_store.hpp"
+#include "store/db/sealed.hpp"
+
+namespace keyfold::actors {
+namespace {
+
+/// Owns what the parts of object_services refer to, in the order of their dependence.
+struct device_storage {
+  std::unique_ptr<db::store> plain;
+  std::unique_ptr<db::store> sealed;
+  std::unique_ptr<object::store> objects;
+};
+
+}  // namespace
+
+expected<object_services> open_object_services(const std::string& folder,
+                                               const symmetric_key& local_key) {
+  std::error_code problem;
+  std::filesystem::create_directories(folder, problem);
+  if (problem) return fail(errc::io_failed, "cannot make " + folder + ": " + problem.message());
+  auto storage = std::make_shared<device_storage>();
+  KEYFOLD_TRY(storage->plain, db::open_leveldb(folder + "/db"));
+  storage->sealed = db::sealed_store(*storage->plain, local_key, system_random());
+  KEYFOLD_TRY(storage->objects,
+              object::store::open(folder + "/objects", *storage->sealed, prefix_of(part::objects)));
+  return object_services{{storage, storage->sealed.get()}, {storage, storage->objects.get()}, local_key};
+}
+
+}  // namespace keyfold::actors

@@ -1,0 +1,289 @@
+#include <spdlog/spdlog.h>
+
+#include "actors/device_store.hpp"
+#include "actors/workspace_state.hpp"
+
+namespace keyfold::actors {
+namespace {
+
+using done = expected<void>;
+
+/// Commits after a change, or hands its error on with nothing changed.
+template <class T>
+expected<T> finish(workspace_pointer self, expected<T> changed) {
+  if (auto committed = commit(self); !committed) return fail(committed);
+  return changed;
+}
+done finish_void(workspace_pointer self, const done& changed) {
+  KEYFOLD_CHECK(commit(self));
+  return changed;
+}
+
+std::set<node_id> pending_of(const workspace_state& s) { return s.engine.pending_nodes(); }
+
+expected<listed_entry> find(workspace_pointer self, const path& at) {
+  auto& s = state_of(self);
+  KEYFOLD_TRY(auto found, s.engine.find(at));
+  const auto state = state_of_entry(s, found, pending_of(s));
+  return listed_entry{std::move(found), state};
+}
+
+expected<std::vector<listed_entry>> list(workspace_pointer self, const path& at) {
+  auto& s = state_of(self);
+  KEYFOLD_TRY(const auto folder, s.engine.find(at));
+  if (folder.kind != workspace::node_kind::folder) return fail(errc::not_a_folder, "that is no folder");
+  const auto pending = pending_of(s);
+  std::vector<listed_entry> out;
+  for (auto& child : s.engine.list(folder)) {
+    const auto state = state_of_entry(s, child, pending);
+    out.push_back({std::move(child), state});
+  }
+  return out;
+}
+
+done make(workspace_pointer self, const path& at) {
+  auto& engine = state_of(self).engine;
+  KEYFOLD_TRY(const auto place, engine.free_place(at));
+  KEYFOLD_CHECK(engine.make_folder(place));
+  return {};
+}
+
+/// Makes the folder and those above it that lack.
+done make_all(workspace_pointer self, const path& at) {
+  auto& engine = state_of(self).engine;
+  for (std::size_t depth = 1; depth <= at.size(); ++depth) {
+    const auto part = std::span(at).first(depth);
+    const auto there = engine.find(part);
+    if (there && there->kind != workspace::node_kind::folder)
+      return fail(errc::not_a_folder, "a file stands where a folder is needed: " + part.back());
+    if (there) continue;
+    KEYFOLD_TRY(const auto place, engine.free_place(part));
+    KEYFOLD_CHECK(engine.make_folder(place));
+  }
+  return {};
+}
+
+done put(workspace_pointer self, const put_entries& request) {
+  for (const auto& folder : request.folders) KEYFOLD_CHECK(make_all(self, folder));
+  for (const auto& file : request.contents) {
+    KEYFOLD_CHECK(make_all(self, {file.at.begin(), file.at.end() - 1}));
+    KEYFOLD_CHECK(state_of(self).engine.write_at(file.at, file.content, file.needed));
+  }
+  return {};
+}
+
+/// One change that the mirror found on disk; `made` are the results of those before it.
+expected<published_change> publish(workspace_pointer self, const mirror_change& change,
+                                   const std::vector<published_change>& made) {
+  auto& engine = state_of(self).engine;
+  const auto parent = change.new_parent ? made.at(*change.new_parent).node : change.parent;
+  const workspace::place place{parent, change.name};
+  const workspace::item item{change.node, change.version};
+  switch (change.what) {
+    case mirror_change::kind::create_folder: {
+      KEYFOLD_TRY(const auto node, engine.make_folder(place));
+      return published_change{node, {}};
+    }
+    case mirror_change::kind::write: {
+      KEYFOLD_TRY(const auto written, change.node.is_zero()
+                                          ? engine.make_file(place, *change.content, change.needed)
+                                          : engine.write(item, *change.content, change.needed));
+      return published_change{written.node, written.version};
+    }
+    case mirror_change::kind::move: {
+      KEYFOLD_TRY(const auto moved, engine.move(item, place));
+      return published_change{moved.node, moved.version};
+    }
+    case mirror_change::kind::remove: {
+      const auto removed = engine.remove(item, [&](const workspace::item& asked) {
+        return std::find(change.seen.begin(), change.seen.end(), asked) != change.seen.end();
+      });
+      // Gone here too, meanwhile: that is what was wanted.
+      if (!removed && removed.error().code != errc::not_found) return fail(removed);
+      return published_change{};
+    }
+  }
+  return fail(errc::internal);
+}
+
+expected<std::vector<published_change>> publish_all(workspace_pointer self,
+                                                    const publish_changes& request) {
+  std::vector<published_change> out;
+  for (const auto& change : request.changes) {
+    KEYFOLD_TRY(const auto published, publish(self, change, out));
+    out.push_back(published);
+  }
+  return out;
+}
+
+bytes mirror_setting(const workspace_id& workspace) {
+  auto key = prefix_of(part::settings, workspace);
+  key.push_back('m');
+  return key;
+}
+
+void start_mirror(workspace_pointer self, const std::string& folder, bool first_time,
+                  const done_promise* answer) {
+  auto& s = state_of(self);
+  auto started = spawn_mirror(self->system(),
+                              {s.options.workspace, folder, s.options.objects, first_time},
+                              workspace_actor(self));
+  if (!started) {
+    spdlog::error("mirror {}: {}", folder, started.error().message);
+    s.mirror_said = std::make_shared<mirror_report>(folder, started.error());
+    if (answer != nullptr) promise<done>(*answer).deliver(done(fail(started)));
+    return;
+  }
+  s.mirror = started->actor;
+  s.mirror_said = started->report;
+  if (answer != nullptr) promise<done>(*answer).deliver(done{});
+}
+
+void stop_mirror(workspace_state& s) {
+  if (s.mirror) caf::anon_send_exit(s.mirror, caf::exit_reason::user_shutdown);
+  s.mirror = nullptr;
+  s.mirror_said.reset();
+}
+
+done end_mirror(workspace_state& s) {
+  const auto folder = s.mirror_said->folder();
+  stop_mirror(s);
+  auto& store = *s.options.objects.store;
+  KEYFOLD_CHECK(store.write({{mirror_setting(s.options.workspace), std::nullopt}}, true));
+  return forget_mirror(store, s.options.workspace, folder);
+}
+
+caf::result<done> change_mirror(workspace_pointer self, const set_mirror& request) {
+  auto& s = state_of(self);
+  auto& store = *s.options.objects.store;
+  const auto key = mirror_setting(s.options.workspace);
+  if (!request.folder) {
+    if (!s.mirror_said) return done(fail(errc::not_found, "the workspace has no mirror"));
+    return end_mirror(s);
+  }
+  if (s.mirror_said)
+    return done(fail(errc::exists, "the workspace is mirrored already, at " + s.mirror_said->folder()));
+  auto answer = self->make_response_promise<done>();
+  start_mirror(self, *request.folder, true, &answer);
+  if (s.mirror)
+    if (auto stored = store.write({{key, to_bytes(as_bytes(*request.folder))}}, true); !stored)
+      spdlog::error("mirror {}: {}", *request.folder, stored.error().message);
+  return answer;
+}
+
+caf::result<done> forward_brake(workspace_pointer self, const answer_brake& request) {
+  auto& s = state_of(self);
+  if (!s.mirror) return done(fail(errc::not_found, "the workspace has no mirror"));
+  auto answer = self->make_response_promise<done>();
+  self->request(s.mirror, caf::infinite, request)
+      .then([answer](const done& result) mutable { answer.deliver(result); },
+            [answer](const caf::error& e) mutable { answer.deliver(done(tl::unexpected(to_error(e)))); });
+  return answer;
+}
+
+workspace_actor::behavior_type behavior(workspace_pointer self) {
+  return {
+      [self](const list_folder& r) { return list(self, r.at); },
+      [self](const find_entry& r) { return find(self, r.at); },
+      [self](const list_nodes& r) { return state_of(self).engine.tree().list(r.merged); },
+      [self](const make_folder& r) { return finish_void(self, make(self, r.at)); },
+      [self](const move_entry& r) {
+        return finish_void(self, state_of(self).engine.move_at(r.from, r.to, true));
+      },
+      [self](const remove_entry& r) {
+        return finish_void(self, state_of(self).engine.remove_at(r.at, r.recursive));
+      },
+      [self](const put_entries& r) { return finish_void(self, put(self, r)); },
+      [self](const publish_changes& r) { return finish(self, publish_all(self, r)); },
+      [self](const want_objects& r) { return fetch_objects(self, r); },
+      [self](get_ledger) { return state_of(self).ledger.now; },
+      [self](const get_workspace_status& r) { return status_of(self, r); },
+      [self](sync_now) { return begin_sync(self); },
+      [self](const set_mirror& r) { return change_mirror(self, r); },
+      [self](const answer_brake& r) { return forward_brake(self, r); },
+      [self](const ledger_changed& r) { take_ledger(self, r.ledger); },
+      [self](const relay_online&) { went_online(self); },
+      [self](const relay_offline& r) { went_offline(self, r.why); },
+      [self](const entries_came& r) { take_entries(self, r.bulk); },
+      [self](tick) {
+        if (state_of(self).online) carry_out(self, state_of(self).push.retry());
+      },
+  };
+}
+
+struct beginning {
+  workspace_options options;
+  ledger_view ledger;
+  ledger_actor ledger_of;
+  link_actor link;
+  disk_actor disk;
+  bool online;
+};
+
+workspace_actor::behavior_type run(workspace_pointer self, const std::shared_ptr<beginning>& from) {
+  self->state.inside = std::make_unique<workspace_state>(from->options, from->ledger);
+  auto& s = state_of(self);
+  s.ledger_of = from->ledger_of;
+  s.link = from->link;
+  s.disk = from->disk;
+  take_ledger(self, from->ledger);
+  if (from->online) went_online(self);
+  const auto folder = s.options.objects.store->get(mirror_setting(s.options.workspace));
+  if (folder && *folder) start_mirror(self, to_string(**folder), false, nullptr);
+  return behavior(self);
+}
+
+}  // namespace
+
+workspace_state::workspace_state(workspace_options o, const ledger_view& ledger_now)
+    : options(std::move(o)),
+      ledger{},
+      transaction(*options.objects.store),
+      view(transaction, prefix_of(part::workspace, options.workspace)),
+      engine(view, ledger,
+             [this](epoch_number epoch) -> std::optional<symmetric_key> {
+               const auto* key = ledger.now->keys.workspace_key(options.workspace, epoch);
+               return key == nullptr ? std::nullopt : std::optional(*key);
+             },
+             {options.organization, options.workspace, options.device, options.objects.local_key},
+             system_random()),
+      push(engine.feeds(), engine.journal(), options.device,
+           [this](const object_id& id) -> std::optional<std::size_t> {
+             const auto size = options.objects.objects->size_of(id);
+             if (!size || !*size) return std::nullopt;
+             return static_cast<std::size_t>(**size);
+           }),
+      pull(engine.feeds()) {
+  ledger.now = ledger_now;
+}
+
+ledger::role workspace_state::role() const {
+  const auto* fold = ledger.now->state.workspace(options.workspace);
+  return fold == nullptr ? ledger::role::none : fold->role_of(options.user);
+}
+
+workspace_holder::~workspace_holder() {
+  if (inside && inside->mirror) caf::anon_send_exit(inside->mirror, caf::exit_reason::user_shutdown);
+}
+
+expected<void> commit(workspace_pointer self) {
+  auto& s = state_of(self);
+  const auto changed = s.engine.take_changes();
+  if (auto committed = s.transaction.commit(true); !committed) {
+    spdlog::error("workspace {}: {}", to_text(s.options.workspace), committed.error().message);
+    self->quit(caf::exit_reason::unhandled_exception);
+    return committed;
+  }
+  if (s.mirror && !changed.folders.empty()) self->send(s.mirror, folders_changed{changed.folders});
+  if (s.push_connected) carry_out(self, s.push.changed());
+  return {};
+}
+
+workspace_actor spawn_workspace(caf::actor_system& system, workspace_options options,
+                                const ledger_view& ledger, const ledger_actor& ledger_of,
+                                const link_actor& link, const disk_actor& disk, bool online) {
+  return system.spawn<caf::detached>(
+      run, std::make_shared<beginning>(beginning{std::move(options), ledger, ledger_of, link, disk, online}));
+}
+
+}  // namespace keyfold::actors

@@ -1,0 +1,74 @@
+#include "actors/workspace_state.hpp"
+
+namespace keyfold::actors {
+namespace {
+
+/// Whether the objects that a content names are here. (What a long list names shows when it is read.)
+bool is_here(const workspace_state& s, const workspace::node_content& content) {
+  const auto* file = std::get_if<workspace::file_content>(&content);
+  if (file == nullptr) return true;
+  const object_id* last = nullptr;
+  for (const auto& chunk : file->chunks) {
+    if (last != nullptr && *last == chunk.object) continue;
+    if (!s.options.objects.objects->has(chunk.object).value_or(false)) return false;
+    last = &chunk.object;
+  }
+  return true;
+}
+
+bool is_fetched(const workspace_state& s, const workspace::node_content& content) {
+  const auto* file = std::get_if<workspace::file_content>(&content);
+  return file != nullptr && std::any_of(file->chunks.begin(), file->chunks.end(),
+                                        [&](const auto& chunk) { return s.fetch.wants(chunk.object); });
+}
+
+/// Visits every shown file, and folders with changes of their own.
+void walk(const workspace_state& s, const workspace::shown_entry& folder, const std::string& at,
+          const std::set<node_id>& pending, bool all, std::vector<file_status>& out) {
+  for (const auto& child : s.engine.list(folder)) {
+    const auto path = at + "/" + child.name;
+    const bool is_folder = child.kind == workspace::node_kind::folder;
+    const auto state = state_of_entry(s, child, pending);
+    if (state != file_state::synced || (all && !is_folder)) out.push_back({path, state, std::nullopt});
+    if (is_folder) walk(s, child, path, pending, all, out);
+  }
+}
+
+std::string overall(const workspace_state& s, bool pending) {
+  if (!ledger::may_read(s.role())) return "revoked";
+  if (s.mirror_said && s.mirror_said->trouble()) return std::string(to_string(s.mirror_said->trouble()->code));
+  if (s.engine.read_only()) return "update_needed";
+  if (pending) return s.online && !s.stalled ? "syncing" : "local";
+  return s.online ? "synced" : "offline";
+}
+
+}  // namespace
+
+file_state state_of_entry(const workspace_state& s, const workspace::shown_entry& entry,
+                          const std::set<node_id>& pending) {
+  if (pending.contains(entry.node)) return s.uploading > 0 ? file_state::uploading : file_state::local;
+  if (entry.conflict_copy) return file_state::conflict;
+  if (!entry.version || is_here(s, entry.version->content)) return file_state::synced;
+  return is_fetched(s, entry.version->content) ? file_state::downloading : file_state::remote;
+}
+
+workspace_status status_of(workspace_pointer self, const get_workspace_status& wanted) {
+  auto& s = state_of(self);
+  workspace_status out;
+  const auto journal = s.engine.pending();
+  const auto totals = s.engine.tree().count();
+  out.online = s.online;
+  out.up = journal.entries + s.uploading;
+  out.down = s.pull.behind().size() + s.fetch.wanted();
+  out.total_files = totals.files;
+  out.total_bytes = totals.bytes;
+  out.state = overall(s, out.up > 0 || out.down > 0);
+  if (s.mirror_said) out.mirror = s.mirror_said->folder();
+  if (!wanted.files) return out;
+  if (const auto root = s.engine.find({})) walk(s, *root, "", s.engine.pending_nodes(), wanted.all, out.files);
+  if (s.mirror_said)
+    for (auto& file : s.mirror_said->files()) out.files.push_back(std::move(file));
+  return out;
+}
+
+}  // namespace keyfold::actors

@@ -1,0 +1,36 @@
+// Copies between local paths and a workspace: put, get and cat. They run on the caller's thread.
+#pragma once
+
+#include "apps/agent/api.hpp"
+
+namespace keyfold::apps {
+
+struct copied {
+  std::uint64_t files = 0;
+  std::uint64_t bytes = 0;
+};
+
+/// A workspace with what is needed to read and write its contents.
+struct content_access {
+  agent& agent_of;
+  actors::object_services services;
+  actors::ledger_view ledger;
+  named_workspace workspace;
+  std::chrono::milliseconds timeout;
+};
+
+/// Copies a local file, symlink or folder to `at`. A folder that is there is merged into.
+[[nodiscard]] expected<copied> import_local(const content_access& access, const actors::path& at,
+                                            const std::string& local);
+/// Copies what is at `at` to a local path; a file there is replaced atomically, a folder merged into.
+[[nodiscard]] expected<copied> export_local(const content_access& access, const actors::path& at,
+                                            const std::string& local);
+/// Streams a file's bytes, fetching what is not here first.
+[[nodiscard]] expected<void> read_file(const content_access& access,
+                                       const workspace::file_content& content,
+                                       const object::content_sink& sink);
+/// The file at a path: `errc::is_a_folder` or `errc::not_found`.
+[[nodiscard]] expected<workspace::file_content> find_file(const content_access& access,
+                                                          const actors::path& at);
+
+}  // namespace keyfold::apps
