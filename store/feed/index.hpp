@@ -106,8 +106,8 @@ class index final : public causality, public past {
   /// What somebody with that frontier holds of what is held here. Of a head not held here,
   /// everything that stands before it in an unforked generation is taken as held there.
   [[nodiscard]] clock known_by(std::span<const feed_head> frontier) const;
-  /// Entries that somebody who knows `have` lacks, in order of arrival from `from` on: at least one
-  /// if there is any, else as many as fit into `max_bytes`. Empty entries: nothing is lacking.
+  /// Entries that somebody who knows `have` lacks, in order of arrival from `from` on (0: from the first that
+  /// he lacks): at least one if there is any, else as many as fit into `max_bytes`. Empty: nothing is lacking.
   [[nodiscard]] slice lacking(const clock& have, std::uint64_t from, std::size_t max_bytes) const;
   /// Adds the entry and its whole past to `have`, when it is held.
   void learn(clock& have, const entry_hash& hash) const;
@@ -151,6 +151,7 @@ class index final : public causality, public past {
                                      std::span<const ledger::removal> removals) const;
   void recut(std::vector<records::branch_record> branches, const ledger::view& ledger,
              std::vector<standing_change>& out);
+  [[nodiscard]] std::uint64_t first_lacking(const clock& have) const;
   [[nodiscard]] held_entry describe(const records::meta_record& m) const;
 
   db::view& state_;

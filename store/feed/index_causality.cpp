@@ -85,7 +85,8 @@ void index::unknown_to(const operation_order& later,
 }
 
 void index::learn(clock& have, const entry_hash& hash) const {
-  if (const auto meta = records::load_meta(state_, hash)) records::merge(have, meta->clock);
+  const auto meta = records::load_meta(state_, hash);
+  if (meta && meta->order.seq.value >= reach(have, meta->branch)) records::merge(have, meta->clock);
 }
 
 std::optional<std::pair<branch_number, feed_seq>> index::find_branch(const entry_hash& hash) const {
@@ -109,17 +110,22 @@ clock index::known_by(std::span<const feed_head> frontier) const {
   return out;
 }
 
-slice index::lacking(const clock& have, std::uint64_t from, std::size_t max_bytes) const {
-  slice out;
-  out.next = arrivals();
-  auto start = out.next;
+/// The arrival number of the first entry that somebody who knows `have` lacks; of the next if there is none.
+std::uint64_t index::first_lacking(const clock& have) const {
+  auto out = arrivals();
   for (const auto& b : records::all_branches(state_)) {
     const auto first = std::max(reach(have, b.number), b.first.value);
     if (const auto place = records::load_place(state_, b.number, {first}))
-      start = std::min(start, place->arrival);
+      out = std::min(out, place->arrival);
   }
+  return out;
+}
+
+slice index::lacking(const clock& have, std::uint64_t from, std::size_t max_bytes) const {
+  slice out;
+  out.next = arrivals();
+  const auto start = from == 0 ? first_lacking(have) : from;
   std::size_t total = 0;
-  start = std::max(start, from);
   state_.scan(records::key('a'), records::key('a', start), [&](bytes_view at, bytes_view value) {
     const auto a = records::decode_arrival(value);
     if (!a || a->seq.value < reach(have, a->branch)) return true;

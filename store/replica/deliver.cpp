@@ -40,6 +40,7 @@ taken take(feed::index& feeds, const ledger::view& ledger, std::span<const feed:
 void delivery::refresh(const feed::index& feeds) {
   if (branches_ == feeds.branches()) return;
   branches_ = feeds.branches();
+  cursor_ = 0;
   have_ = feeds.known_by(frontier_);
   for (const auto branch : doubted_) have_.erase(branch);
   for (const auto& [branch, known] : told_) {
@@ -50,12 +51,13 @@ void delivery::refresh(const feed::index& feeds) {
 
 feed::slice delivery::peek(const feed::index& feeds, std::size_t max_bytes) {
   refresh(feeds);
-  return feeds.lacking(have_, 0, max_bytes);
+  return feeds.lacking(have_, cursor_, max_bytes);
 }
 
 feed::slice delivery::next(const feed::index& feeds, std::size_t max_bytes) {
   auto out = peek(feeds, max_bytes);
   for (const auto& place : out.places) has(feeds, place.hash);
+  cursor_ = out.next;
   return out;
 }
 
@@ -81,6 +83,7 @@ bool delivery::lacks(const feed::index& feeds, const entry_hash& hash) {
   doubted_.insert(branch);
   told_[branch] = std::min(told_[branch], back);
   have_[branch] = back;
+  cursor_ = 0;
   return true;
 }
 

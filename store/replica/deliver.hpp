@@ -52,7 +52,8 @@ class delivery {
   feed::clock told_;                                    ///< what has() said, less what lacks() said
   std::set<feed::branch_number> doubted_;               ///< of which the frontier said too much
   std::map<feed::branch_number, std::uint64_t> steps_;  ///< how far lacks() goes back next
-  std::size_t branches_ = 0;                            ///< of the index when `have_` was made
+  std::uint64_t cursor_ = 0;  ///< an arrival number: what stands before it was delivered
+  std::size_t branches_ = 0;  ///< of the index when `have_` was made
 };
 
 }  // namespace keyfold::replica

@@ -200,9 +200,8 @@ inline void device_node::hear() {
     if (!got.fresh.empty()) journal.remote_applied();
     for (const auto& e : entries)
       if (held.feeds.holds(e.hash)) pushing.came_from_replica(e.hash);
-    const auto code = got.refusal ? got.refusal->code : errc::unknown;
-    follow(pulling.received(
-        {!got.fresh.empty(), code == errc::lacks_entries, code == errc::lacks_records, got.lacks}));
+    const bool lacks_records = got.refusal && got.refusal->code == errc::lacks_records;
+    follow(pulling.received({!got.fresh.empty(), got.lacks, lacks_records}));
     follow(pushing.changed());
   }
 }
