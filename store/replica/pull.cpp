@@ -29,7 +29,7 @@ void pull::subscribed(std::vector<feed_head> frontier) {
 pull::effects pull::received(const arrived& batch) {
   if (state_ != state::streaming) return {};
   if (batch.fresh) gap_ = asked_ledger_ = false;
-  if (batch.lacks.empty() && !batch.lacks_records) return {};
+  if (!batch.lacks_entries && !batch.lacks_records) return {};
 
   // Each remedy is tried once; if nothing came of it, the replica does not give what it names.
   auto& tried = batch.lacks_records ? asked_ledger_ : gap_;

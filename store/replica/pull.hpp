@@ -29,9 +29,10 @@ using pull_effect = std::variant<subscribe, pull_ledger, withheld>;
 
 /// What became of a batch of entries that the replica sent.
 struct arrived {
-  bool fresh = false;                  ///< some were taken that were not held
-  std::vector<entry_hash> lacks = {};  ///< entries that others wait for
-  bool lacks_records = false;          ///< some wait for a record, body, frontier or key
+  bool fresh = false;          ///< some were taken that were not held
+  bool lacks_entries = false;  ///< some wait for others before them,
+  bool lacks_records = false;  ///< or for a record, body, frontier or key
+  std::vector<entry_hash> lacks = {};
 };
 
 class pull {

@@ -201,7 +201,7 @@ inline void device_node::hear() {
     for (const auto& e : entries)
       if (held.feeds.holds(e.hash)) pushing.came_from_replica(e.hash);
     const bool lacks_records = got.refusal && got.refusal->code == errc::lacks_records;
-    follow(pulling.received({!got.fresh.empty(), got.lacks, lacks_records}));
+    follow(pulling.received({!got.fresh.empty(), !got.lacks.empty(), lacks_records, got.lacks}));
     follow(pushing.changed());
   }
 }

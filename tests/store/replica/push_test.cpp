@@ -209,11 +209,11 @@ TEST_CASE(
   desk t;
   pull core(t.held.feeds);
   CHECK(core.connected().size() == 1);
-  CHECK(core.received({.lacks = {entry_hash{}}}).empty());
+  CHECK(core.received({.lacks_entries = true}).empty());
   const auto a = t.write(t.alice, nullptr);
   core.subscribed({a.head()});
   CHECK(core.behind() == std::vector{a.head()});
-  const arrived gap{.lacks = {a.hash}};
+  const arrived gap{.lacks_entries = true, .lacks = {a.hash}};
   REQUIRE(std::holds_alternative<replica::subscribe>(core.received(gap).at(0)));
   CHECK_FALSE(core.streaming());
   core.subscribed({});
