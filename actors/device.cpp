@@ -115,8 +115,9 @@ exchange_actor greet(self_pointer self, const start_greeting& request) {
   auto child = spawn_greeter(self->system(),
                              {request.side, o.objects.store, s.ledger, o.device, o.key, user_secret},
                              s.link, online(s));
+  // The newest attempt wins; the older one is told so.
   if (auto before = s.greeters.find(terms.token); before != s.greeters.end())
-    device_actor_state::stop(before->second);
+    self->send(before->second, exchange_answer{invitation::in::replaced{}});
   s.greeters[terms.token] = child;
   return child;
 }

@@ -158,18 +158,26 @@ class listener final : public session_listener {
     const std::lock_guard guard(mutex_);
     registry_ = registry;
   }
+  void stop() override {
+    const std::lock_guard guard(mutex_);
+    registry_ = nullptr;
+    for (const auto& [link, child] : std::exchange(sessions_, {}))
+      caf::anon_send_exit(child, caf::exit_reason::user_shutdown);
+  }
   void on_up(net::link_id link, const net::peer& who) override {
-    const auto registry = current_registry();
-    if (!registry) return transport_->drop(link, {errc::disconnected, "the relay is starting"});
+    const std::lock_guard guard(mutex_);
+    if (!registry_) return transport_->drop(link, {errc::disconnected, "the relay is not serving"});
     // 0 is nobody; numbers are never used again.
     const session_peer peer{++last_number_, who.key, who.address, net::hello_mode::member};
-    sessions_[link] = system_.spawn(session, session_options{transport_, link, peer, registry});
+    sessions_[link] = system_.spawn(session, session_options{transport_, link, peer, registry_});
   }
   void on_message(net::link_id link, net::message m) override {
+    const std::lock_guard guard(mutex_);
     if (const auto found = sessions_.find(link); found != sessions_.end())
       caf::anon_send(found->second, transport_message{std::move(m)});
   }
   void on_down(net::link_id link, const error& why) override {
+    const std::lock_guard guard(mutex_);
     const auto found = sessions_.find(link);
     if (found == sessions_.end()) return;
     caf::anon_send(found->second, transport_down{why});
@@ -177,11 +185,6 @@ class listener final : public session_listener {
   }
 
  private:
-  registry_actor current_registry() {
-    const std::lock_guard guard(mutex_);
-    return registry_;
-  }
-
   caf::actor_system& system_;
   std::shared_ptr<net::transport> transport_;
   std::mutex mutex_;

@@ -11,6 +11,8 @@ class session_listener : public net::listener {
  public:
   /// Links that come before this wait for nothing: they are dropped, and their peers come again.
   virtual void serve(const registry_actor& registry) = 0;
+  /// Ends all sessions. Call it once transport gives no more calls.
+  virtual void stop() = 0;
 };
 [[nodiscard]] std::shared_ptr<session_listener> make_session_listener(
     caf::actor_system& system, std::shared_ptr<net::transport> transport);

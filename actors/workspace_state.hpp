@@ -45,7 +45,13 @@ using done_promise = promise<expected<void>>;
 
 /// One `sync` under way: first the mirror is scanned, then all is exchanged, then the mirror is written.
 struct sync_request {
-  enum class phase : std::uint8_t { scanning, subscribing, exchanging, applying } at = phase::scanning;
+  enum class phase : std::uint8_t {
+    scanning,
+    subscribing,
+    exchanging,
+    applying,
+    applied
+  } at = phase::scanning;
   std::uint64_t number = 0;
   done_promise answer;
 };

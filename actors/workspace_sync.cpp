@@ -403,12 +403,18 @@ void advance_syncs(workspace_pointer self) {
     if (sync->at == sync_request::phase::exchanging && refused) {
       sync->answer.deliver(done(fail(errc::read_only, "your role does not allow to write: local changes stay here")));
       s.syncs.erase(sync);
-    } else if (sync->at == sync_request::phase::exchanging && all_exchanged(s)) {
+      continue;
+    }
+    if (sync->at == sync_request::phase::exchanging && all_exchanged(s)) {
       sync->at = sync_request::phase::applying;
-      mirror_then(self, sync, sync_request::phase::applying);
-      if (s.mirror) continue;
+      mirror_then(self, sync, sync_request::phase::applied);
+    }
+    if (sync->at != sync_request::phase::applied) continue;
+    if (s.engine.journal().empty()) {
       sync->answer.deliver(done{});
       s.syncs.erase(sync);
+    } else {
+      sync->at = sync_request::phase::exchanging;  // the mirror found more; its sending comes here again
     }
   }
 }

@@ -148,6 +148,8 @@ expected<void> agent::admit(const vault::header& header, const vault::secrets& s
     KEYFOLD_CHECK(actors::found_ledger(*services.store, header.organization, *genesis));
   }
   const std::lock_guard guard(mutex_);
+  // The first organization of a home is the default, until the user says otherwise.
+  if (!load_default(home_)) KEYFOLD_CHECK(save_default(home_, header.organization_name));
   places_.push_back({header, {}, {}});
   return start(places_.back(), {header, secrets});
 }

@@ -31,6 +31,7 @@ struct joining {
   std::string device;
   std::string person;
   secret_buffer password;
+  std::chrono::milliseconds timeout{};
 };
 
 /// Thread-safe. Calls block the caller, never an actor.

@@ -10,6 +10,7 @@ using invitation::kind;
 
 constexpr auto lifetime = std::chrono::hours(24 * 7);
 constexpr std::chrono::milliseconds longest_poll{30'000};
+constexpr auto patience = std::chrono::minutes(10);  ///< of a person who greets or joins
 
 /// The key by which those who may greet recognize an invitation, and the epoch that it names.
 struct inviting_key {
@@ -127,6 +128,7 @@ expected<json> greet(api_context& context, const parameters& p) {
   side.terms = {device.organization, token, link.kind, link.secret, about.mailed};
   side.expires = invitation::timestamp(row->expires);
   side.email = about.email.value_or("");
+  side.give_up = actors::wall_now() + p.duration("timeout", patience);
   if (const auto profile = p.optional_text("profile")) {
     KEYFOLD_TRY(side.profile, profile_from(*profile));
   }
@@ -144,6 +146,7 @@ expected<json> join(api_context& context, const parameters& p) {
   what.person = p.optional_text("person").value_or("");
   KEYFOLD_TRY(const auto password, p.text("password"));
   what.password = secret_buffer(std::string_view(password));
+  what.timeout = p.duration("timeout", patience);
   KEYFOLD_TRY(const auto exchange, context.agent_of.join(what));
   KEYFOLD_TRY(const auto id, context.exchanges_of.add(exchange));
   return json{{"exchange", id}};

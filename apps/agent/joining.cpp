@@ -160,6 +160,7 @@ expected<actors::exchange_actor> start_joining(caf::actor_system& system,
   invitation::guest::options options;
   options.terms = {link.organization, link.token, link.kind, link.secret, false};
   options.progress = file->content.progress;
+  options.give_up = actors::wall_now() + what.timeout;
   options.label = what.device;
   if (!what.person.empty()) options.name = what.person;
   options.keys = file->content.keys;

@@ -170,8 +170,11 @@ expected<copied> import_local(const content_access& access, const actors::path& 
                               const std::string& local) {
   auto target = at;
   const auto there = access.agent_of.ask_flat<actors::listed_entry>(access.workspace.actor, actors::find_entry{at});
-  // As cp does: what is put "to a folder" goes into it.
-  if (there && there->shown.kind == workspace::node_kind::folder) {
+  // A file put "to a folder" goes into it; a folder is merged with the one that is there, so that a copy
+  // that was cut off can be done again.
+  std::error_code problem;
+  const bool is_folder = fs::is_directory(fs::symlink_status(local, problem));
+  if (there && there->shown.kind == workspace::node_kind::folder && !is_folder) {
     KEYFOLD_TRY(auto name, workspace::normalize_name(fs::path(local).lexically_normal().filename().string()));
     target.push_back(std::move(name));
   }
@@ -190,7 +193,8 @@ expected<copied> export_local(const content_access& access, const actors::path& 
   copied total;
   auto target = local;
   std::error_code problem;
-  if (fs::is_directory(local, problem) && !at.empty()) target += "/" + at.back();
+  const bool into = entry.shown.kind != workspace::node_kind::folder && fs::is_directory(local, problem);
+  if (into && !at.empty()) target += "/" + at.back();
   KEYFOLD_CHECK(export_entry(access, at, entry.shown, target, total));
   return total;
 }

@@ -19,10 +19,11 @@ struct content_access {
   std::chrono::milliseconds timeout;
 };
 
-/// Copies a local file, symlink or folder to `at`. A folder that is there is merged into.
+/// Copies a local file, symlink or folder to `at`. Where a folder is, a file goes into it, and a folder is
+/// merged with it.
 [[nodiscard]] expected<copied> import_local(const content_access& access, const actors::path& at,
                                             const std::string& local);
-/// Copies what is at `at` to a local path; a file there is replaced atomically, a folder merged into.
+/// Copies what is at `at` to a local path, in the same way; a file there is replaced atomically.
 [[nodiscard]] expected<copied> export_local(const content_access& access, const actors::path& at,
                                             const std::string& local);
 /// Streams a file's bytes, fetching what is not here first.

@@ -123,8 +123,11 @@ exit_code report(const error& e, bool json_lines) {
 
 exit_code run_exchange(api_client& api, const std::string& method, const json& parameters,
                        const exchange_options& options) {
-  const auto deadline = std::chrono::steady_clock::now() + options.timeout;
-  auto started = api.call(method, parameters);
+  // The agent ends the exchange at the timeout; this is for an agent that does not.
+  const auto deadline = std::chrono::steady_clock::now() + options.timeout + std::chrono::seconds(10);
+  auto limited = parameters;
+  limited["timeout"] = options.timeout.count();
+  auto started = api.call(method, limited);
   if (!started) return report(started.error(), options.json_lines);
   const std::string id = (*started)["exchange"];
   // Both live as long as the process: the reading thread may stand in getline when the exchange
@@ -139,7 +142,7 @@ exit_code run_exchange(api_client& api, const std::string& method, const json& p
   for (;;) {
     if (!timed_out && std::chrono::steady_clock::now() >= deadline) {
       timed_out = true;
-      if (auto cancelled = api.call("exchange.cancel", {{"exchange", id}, {"reason", "timeout"}});
+      if (auto cancelled = api.call("exchange.cancel", {{"exchange", id}});
           !cancelled)
         return report(cancelled.error(), options.json_lines);
     }

@@ -116,6 +116,7 @@ expected<void> serve(const options& o, const sigset_t& signals) {
     spdlog::info("stopping");
   }
   transport->close(bound.socket);
+  listener->stop();
   caf::anon_send_exit(registry, caf::exit_reason::user_shutdown);
   return {};
 }
