@@ -19,13 +19,15 @@ expected<std::unique_ptr<content_writer>> content_writer::open(const object_serv
 }
 
 content_writer::content_writer(const object_services& services, const symmetric_key& chunking,
-                               std::vector<object::chunk_class> table, const workspace_id& workspace)
+                               std::vector<object::chunk_class> table,
+                               const workspace_id& workspace)
     : services_(services),
       gear_(chunking),
       index_(*services_.store, services_.local_key, workspace),
-      ingest_({gear_, std::move(table), index_, system_random(),
-               [this](object::ingested_object object) { return take(std::move(object)); },
-               [this](const object_id& id) { return services_.objects->has(id).value_or(false); }}) {}
+      ingest_(
+          {gear_, std::move(table), index_, system_random(),
+           [this](object::ingested_object object) { return take(std::move(object)); },
+           [this](const object_id& id) { return services_.objects->has(id).value_or(false); }}) {}
 
 expected<void> content_writer::take(object::ingested_object object) {
   batch_bytes_ += object.object.size();

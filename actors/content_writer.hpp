@@ -11,9 +11,9 @@ namespace keyfold::actors {
 class content_writer {
  public:
   /// `errc::workspace_unknown` or `errc::key_not_held` when this user cannot read the workspace.
-  [[nodiscard]] static expected<std::unique_ptr<content_writer>> open(const object_services& services,
-                                                                      const ledger_snapshot& ledger,
-                                                                      const workspace_id& workspace);
+  [[nodiscard]] static expected<std::unique_ptr<content_writer>> open(
+      const object_services& services, const ledger_snapshot& ledger,
+      const workspace_id& workspace);
   [[nodiscard]] object::ingest& ingest() { return ingest_; }
   /// The files that ended since the last flush; all their objects are durable.
   [[nodiscard]] expected<std::vector<object::ingested_file>> flush();

@@ -37,14 +37,16 @@ struct device_actor_state {
 
 using self_pointer = device_actor::stateful_pointer<device_actor_state>;
 
-bool online(const device_actor_state& s) { return s.relay.state == link_state::online; }
+bool online(const device_actor_state& s) {
+  return s.relay.state == link_state::online;
+}
 
 workspace_actor start_workspace(self_pointer self, const workspace_id& id) {
   auto& s = self->state;
   const auto& o = *s.options;
-  auto child = spawn_workspace(self->system(),
-                               {id, o.organization, o.user, o.device, o.key, o.objects}, s.current,
-                               s.ledger, s.link, s.disk, online(s));
+  auto child =
+      spawn_workspace(self->system(), {id, o.organization, o.user, o.device, o.key, o.objects},
+                      s.current, s.ledger, s.link, s.disk, online(s));
   self->monitor(child);
   return child;
 }
@@ -112,9 +114,9 @@ exchange_actor greet(self_pointer self, const start_greeting& request) {
   const bool for_device = terms.kind == invitation::kind::device;
   std::optional<box_secret_key> user_secret;
   if (for_device) user_secret = o.user_key.secret();
-  auto child = spawn_greeter(self->system(),
-                             {request.side, o.objects.store, s.ledger, o.device, o.key, user_secret},
-                             s.link, online(s));
+  auto child = spawn_greeter(
+      self->system(), {request.side, o.objects.store, s.ledger, o.device, o.key, user_secret},
+      s.link, online(s));
   // The newest attempt wins; the older one is told so.
   if (auto before = s.greeters.find(terms.token); before != s.greeters.end())
     self->send(before->second, exchange_answer{invitation::in::replaced{}});
@@ -125,13 +127,13 @@ exchange_actor greet(self_pointer self, const start_greeting& request) {
 device_facts facts_of(self_pointer self) {
   const auto& s = self->state;
   const auto& o = *s.options;
-  return {o.organization, o.user, o.device, o.label,  o.key,  o.relay,
-          s.current,      s.relay, s.link,  s.ledger, s.disk, s.workspaces};
+  return {o.organization, o.user,  o.device, o.label,  o.key,  o.relay,
+          s.current,      s.relay, s.link,   s.ledger, s.disk, s.workspaces};
 }
 
 link_options link_options_of(const device_options& o, const ledger::state& stored,
                              std::shared_ptr<net::transport> transport) {
-  link_options out{std::move(transport),     o.relay,      o.link_key, o.organization,
+  link_options out{std::move(transport),    o.relay,      o.link_key,  o.organization,
                    net::hello_mode::member, std::nullopt, std::nullopt};
   if (const auto head = stored.head()) {
     out.head = net::ledger_head{head->seq, head->hash};
@@ -144,16 +146,19 @@ device_actor::behavior_type device(self_pointer self, device_options options,
                                    std::shared_ptr<ledger::state> stored,
                                    std::shared_ptr<net::transport> transport) {
   auto& s = self->state;
-  s.current = std::make_shared<const ledger_snapshot>(
-      ledger_snapshot{*stored, ledger::keyring(options.user, options.user_key)});
+  ledger::keyring keys(options.user, options.user_key);
+  (void)keys.update(*stored);  // the ledger actor reports its incidents
+  const auto first =
+      std::make_shared<const ledger_snapshot>(ledger_snapshot{*stored, std::move(keys)});
   s.relay.endpoint = invitation::host_and_port(options.relay);
   s.disk = spawn_disk(self->system(), options.objects.objects);
   s.link = spawn_link(self->system(), link_options_of(options, *stored, std::move(transport)),
                       device_actor(self));
-  s.ledger = spawn_ledger(self->system(),
-                          {options.objects.store, options.organization, options.user, options.user_key},
-                          std::move(*stored), s.link, device_actor(self));
+  s.ledger = spawn_ledger(
+      self->system(), {options.objects.store, options.organization, options.user, options.user_key},
+      std::move(*stored), s.link, device_actor(self));
   s.options.emplace(std::move(options));
+  take_ledger(self, first);  // from the first answer on, all that is stored is there
   self->set_down_handler([self](const caf::down_msg& down) { restart(self, down); });
   return {
       [self](get_device) { return facts_of(self); },
@@ -182,8 +187,8 @@ device_actor::behavior_type device(self_pointer self, device_options options,
 expected<device_actor> spawn_device(caf::actor_system& system, device_options options,
                                     std::shared_ptr<net::transport> transport) {
   KEYFOLD_TRY(auto stored, load_ledger(*options.objects.store, options.organization));
-  return system.spawn(device, std::move(options), std::make_shared<ledger::state>(std::move(stored)),
-                      std::move(transport));
+  return system.spawn(device, std::move(options),
+                      std::make_shared<ledger::state>(std::move(stored)), std::move(transport));
 }
 
 }  // namespace keyfold::actors

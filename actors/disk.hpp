@@ -7,6 +7,7 @@
 namespace keyfold::actors {
 
 /// It runs on a thread of its own. Objects that come close together share one sync.
-[[nodiscard]] disk_actor spawn_disk(caf::actor_system& system, std::shared_ptr<object::store> objects);
+[[nodiscard]] disk_actor spawn_disk(caf::actor_system& system,
+                                    std::shared_ptr<object::store> objects);
 
 }  // namespace keyfold::actors

@@ -19,9 +19,11 @@ std::optional<exchange_event> shown(const invitation::effect& effect) {
   return std::visit(
       [](const auto& e) -> std::optional<exchange_event> {
         using type = std::decay_t<decltype(e)>;
-        if constexpr (std::is_same_v<type, out::show_waiting> || std::is_same_v<type, out::show_choose> ||
-                      std::is_same_v<type, out::show_tell> || std::is_same_v<type, out::show_confirm> ||
-                      std::is_same_v<type, out::done> || std::is_same_v<type, out::failed>)
+        if constexpr (std::is_same_v<type, out::show_waiting> ||
+                      std::is_same_v<type, out::show_choose> ||
+                      std::is_same_v<type, out::show_tell> ||
+                      std::is_same_v<type, out::show_confirm> || std::is_same_v<type, out::done> ||
+                      std::is_same_v<type, out::failed>)
           return exchange_event(e);
         else
           return std::nullopt;

@@ -24,7 +24,7 @@ struct exchange_state {
   link_actor link;
   bool online = false;
   bool was_online = false;
-  bool open_wanted = false;  ///< open_conduit waits for the link
+  bool open_wanted = false;         ///< open_conduit waits for the link
   std::uint64_t shown_attempt = 0;  ///< of the last question to the person
   std::deque<exchange_event> events;
   std::optional<promise<exchange_event>> poller;

@@ -18,7 +18,10 @@ std::int64_t now_ms() {
 }  // namespace
 
 folder_watch::folder_watch(const mirror::root& r, std::function<void()> changed)
-    : root_(r), changed_(std::move(changed)), stop_(eventfd(0, EFD_CLOEXEC)), thread_([this] { run(); }) {}
+    : root_(r),
+      changed_(std::move(changed)),
+      stop_(eventfd(0, EFD_CLOEXEC)),
+      thread_([this] { run(); }) {}
 
 folder_watch::~folder_watch() {
   const std::uint64_t one = 1;

@@ -33,9 +33,8 @@ invitation::admission admission_of(const greeter_options& o, const ledger::state
                                    const ledger::device_record& device) {
   const auto& organization = state.organization();
   const auto* user = organization.user(device.facts.user);
-  return {device.facts.user,      device.id,           user->profile(),
-          organization.root_key(), organization.name(), *state.head(),
-          organization.addresses(), o.user_secret};
+  return {device.facts.user,   device.id,     user->profile(),          organization.root_key(),
+          organization.name(), *state.head(), organization.addresses(), o.user_secret};
 }
 
 /// The device that has exactly these keys; `taken` when some of them stand in the ledger otherwise.
@@ -55,14 +54,15 @@ in::looked_up look_up(const greeter_options& o, const ledger::state& state,
 }
 
 expected<ledger::certificate> make_certificate(const greeter_options& o, const ledger_snapshot& now,
-                                               const invitation::append_request& request, user_id user,
-                                               device_id device) {
-  const ledger::author author{now.state, now.keys, o.device, o.key,
-                              static_cast<std::uint64_t>(wall_now().count()), system_random()};
+                                               const invitation::append_request& request,
+                                               user_id user, device_id device) {
+  const ledger::author author{
+      now.state,      now.keys, o.device, o.key, static_cast<std::uint64_t>(wall_now().count()),
+      system_random()};
   const ledger::device_draft draft{device, request.keys.signing, request.keys.link, request.label};
   if (request.kind == invitation::kind::device) return make_device_added(author, draft);
-  return make_user_added(author, {user, request.profile, *request.keys.user,
-                                  {request.email, request.name}, draft});
+  return make_user_added(
+      author, {user, request.profile, *request.keys.user, {request.email, request.name}, draft});
 }
 
 void report_append(exchange_pointer self, const greeter_options& o, const ledger_snapshot& now,
@@ -84,7 +84,8 @@ void find_out(exchange_pointer self, const shared_options& o, const device_id& d
           [self](const caf::error& e) { hand_in(self, in::append_failed{to_error(e)}); });
 }
 
-void append(exchange_pointer self, const shared_options& o, const invitation::append_request& request) {
+void append(exchange_pointer self, const shared_options& o,
+            const invitation::append_request& request) {
   const auto user = system_random().id<user_id>();
   const auto device = system_random().id<device_id>();
   const statement make = [o, request, user, device](const ledger_snapshot& now) {
@@ -113,7 +114,8 @@ void answer_look_up(exchange_pointer self, const shared_options& o,
 
 expected<void> carry_out(exchange_pointer self, const shared_options& o,
                          const invitation::effect& effect) {
-  if (const auto* e = std::get_if<out::store_progress>(&effect)) return store_progress(*o, e->progress);
+  if (const auto* e = std::get_if<out::store_progress>(&effect))
+    return store_progress(*o, e->progress);
   if (const auto* e = std::get_if<out::look_up>(&effect)) {
     answer_look_up(self, o, e->keys);
   } else if (const auto* e2 = std::get_if<out::append>(&effect)) {
@@ -141,10 +143,10 @@ exchange_actor::behavior_type greeter(exchange_pointer self, shared_options o, l
 
 }  // namespace
 
-exchange_actor spawn_greeter(caf::actor_system& system, greeter_options options, const link_actor& link,
-                             bool online) {
-  return system.spawn<caf::detached>(greeter, std::make_shared<greeter_options>(std::move(options)), link,
-                                     online);
+exchange_actor spawn_greeter(caf::actor_system& system, greeter_options options,
+                             const link_actor& link, bool online) {
+  return system.spawn<caf::detached>(greeter, std::make_shared<greeter_options>(std::move(options)),
+                                     link, online);
 }
 
 }  // namespace keyfold::actors

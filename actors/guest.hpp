@@ -10,11 +10,14 @@ namespace keyfold::actors {
 struct guest_storage {
   std::function<expected<void>(const invitation::progress&)> store_progress;
   std::function<expected<void>(const invitation::guest_keys&)> store_keys;
-  std::function<expected<void>(const invitation::admission&, const invitation::guest_keys&)> admitted;
+  std::function<expected<void>(const invitation::admission&, const invitation::guest_keys&)>
+      admitted;
 };
 
-[[nodiscard]] exchange_actor spawn_guest(caf::actor_system& system, invitation::guest::options options,
+[[nodiscard]] exchange_actor spawn_guest(caf::actor_system& system,
+                                         invitation::guest::options options,
                                          const invitation::invitation_link& link,
-                                         std::shared_ptr<net::transport> transport, guest_storage storage);
+                                         std::shared_ptr<net::transport> transport,
+                                         guest_storage storage);
 
 }  // namespace keyfold::actors

@@ -111,12 +111,12 @@ using path = std::vector<std::string>;
 
 enum class file_state : std::uint8_t {
   synced,
-  local,        ///< changed here, not uploaded
+  local,  ///< changed here, not uploaded
   uploading,
-  remote,       ///< content not here
+  remote,  ///< content not here
   downloading,
   conflict,
-  ignored,      ///< on disk, but does not travel
+  ignored,  ///< on disk, but does not travel
 };
 /// One name of a folder, with what status says of it.
 struct listed_entry {
@@ -201,10 +201,11 @@ struct entries_came {
 /// What a change on disk means to the tree; the mirror's answer to it is mirror::record().
 struct mirror_change {
   enum class kind : std::uint8_t { create_folder, write, move, remove } what = kind::write;
-  node_id node;                          ///< of what is there already; zero for something new
-  version_id version;                    ///< that the mirror last saw; zero: none
-  node_id parent;                        ///< folder's node, unless new_parent
-  std::optional<std::size_t> new_parent; ///< index of the change of this batch that makes the folder
+  node_id node;        ///< of what is there already; zero for something new
+  version_id version;  ///< that the mirror last saw; zero: none
+  node_id parent;      ///< folder's node, unless new_parent
+  std::optional<std::size_t>
+      new_parent;  ///< index of the change of this batch that makes the folder
   std::string name;
   std::optional<workspace::node_content> content;  ///< of a write
   std::vector<object_id> needed;
@@ -230,25 +231,24 @@ struct disk_changed {};
 
 /// Keeps a folder on disk and the workspace the same.
 using mirror_actor =
-    caf::typed_actor<handles<folders_changed>,                      // the tree changed
-                     handles<disk_changed>,                         // the disk changed
-                     handles<mirror_now, expected<void>>,           // do all there is to do
-                     handles<answer_brake, expected<void>>,         // accept deletes, or restore
+    caf::typed_actor<handles<folders_changed>,               // the tree changed
+                     handles<disk_changed>,                  // the disk changed
+                     handles<mirror_now, expected<void>>,    // do all there is to do
+                     handles<answer_brake, expected<void>>,  // accept deletes, or restore
                      handles<tick>>;
 
 /// Holds one workspace: tree, feeds, journal; sends and fetches what is lacking.
 using workspace_actor = caf::typed_actor<
     handles<list_folder, expected<std::vector<listed_entry>>>,  //
     handles<find_entry, expected<listed_entry>>,
-    handles<list_nodes, std::vector<workspace::shown_entry>>,
-    handles<make_folder, expected<void>>, handles<move_entry, expected<void>>,
-    handles<remove_entry, expected<void>>,
-    handles<put_entries, expected<void>>,                   // contents that are in the store
+    handles<list_nodes, std::vector<workspace::shown_entry>>, handles<make_folder, expected<void>>,
+    handles<move_entry, expected<void>>, handles<remove_entry, expected<void>>,
+    handles<put_entries, expected<void>>,  // contents that are in the store
     handles<publish_changes, expected<std::vector<published_change>>>,  // the mirror's changes
-    handles<want_objects, expected<void>>,                  // fetch them
-    handles<get_ledger, ledger_view>,                       // what it goes by now
-    handles<get_workspace_status, workspace_status>,        //
-    handles<sync_now, expected<void>>,                      //
+    handles<want_objects, expected<void>>,                              // fetch them
+    handles<get_ledger, ledger_view>,                                   // what it goes by now
+    handles<get_workspace_status, workspace_status>,                    //
+    handles<sync_now, expected<void>>,                                  //
     handles<set_mirror, expected<void>>, handles<answer_brake, expected<void>>,
     handles<ledger_changed>, handles<relay_online>, handles<relay_offline>, handles<entries_came>,
     handles<tick>>;
@@ -319,8 +319,8 @@ struct start_greeting {
 };
 /// Supervises everything of one device; its children tell it what changes.
 using device_actor =
-    caf::typed_actor<handles<get_device, device_facts>,           // who is where
-                     handles<start_greeting, exchange_actor>,     // a greeter of its own
+    caf::typed_actor<handles<get_device, device_facts>,        // who is where
+                     handles<start_greeting, exchange_actor>,  // a greeter of its own
                      handles<ledger_changed>, handles<relay_online>, handles<relay_offline>,
                      handles<relay_event>>;
 
@@ -397,8 +397,8 @@ using registered_list = std::vector<relay::registered>;
 /// Finds, founds and administers organizations.
 using registry_actor =
     caf::typed_actor<handles<find_organization, expected<organization_actor>>,
-                     handles<open_session, expected<net::hello_answer>>,       // a creator's
-                     handles<session_request, net::answer_or_failure>,         // organization create
+                     handles<open_session, expected<net::hello_answer>>,  // a creator's
+                     handles<session_request, net::answer_or_failure>,    // organization create
                      handles<list_organizations, registered_list>,
                      handles<make_creation_link, expected<std::string>>,
                      handles<freeze_organization, expected<void>>>;

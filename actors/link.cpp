@@ -79,10 +79,22 @@ void carry_out(self_pointer self, net::client_effects effects) {
   schedule(self);
 }
 
-/// A refusal that trying again will hardly change.
+/// A refusal that trying again will hardly change; everything else is "not there now".
 bool is_refusal(const error& why) {
-  return why.code != errc::disconnected && why.code != errc::timed_out &&
-         why.code != errc::unreachable;
+  switch (why.code) {
+    case errc::handshake_failed:
+    case errc::key_refused:
+    case errc::stranger:
+    case errc::user_is_revoked:
+    case errc::organization_frozen:
+    case errc::organization_unknown:
+    case errc::bad_receipt:
+    case errc::bad_signature:
+    case errc::unknown_version:
+      return true;
+    default:
+      return false;
+  }
 }
 
 void went_down(self_pointer self, const error& why) {

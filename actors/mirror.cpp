@@ -16,7 +16,9 @@ struct mirror_holder {
   std::unique_ptr<mirror_state> inside;
 };
 using self_pointer = mirror_actor::stateful_pointer<mirror_holder>;
-mirror_state& state_of(self_pointer self) { return *self->state.inside; }
+mirror_state& state_of(self_pointer self) {
+  return *self->state.inside;
+}
 
 /// What the tree shows, asked folder by folder; keeps the contents for the writing that follows.
 class shown_tree {
@@ -38,7 +40,8 @@ class shown_tree {
   }
   [[nodiscard]] const workspace::file_content* content_of(const version_id& version) const {
     const auto found = contents_.find(version);
-    return found == contents_.end() ? nullptr : std::get_if<workspace::file_content>(&found->second);
+    return found == contents_.end() ? nullptr
+                                    : std::get_if<workspace::file_content>(&found->second);
   }
 
  private:
@@ -48,7 +51,8 @@ class shown_tree {
 };
 
 /// The objects of all files to be written that are not here.
-std::set<object_id> missing_objects(mirror_state& s, const shown_tree& tree, const mirror::disk_plan& plan) {
+std::set<object_id> missing_objects(mirror_state& s, const shown_tree& tree,
+                                    const mirror::disk_plan& plan) {
   local_source objects(s.options.objects.objects);
   std::set<object_id> out;
   for (const auto& action : plan.actions) {
@@ -94,7 +98,8 @@ void fetch(self_pointer self, const std::set<object_id>& missing) {
             now.fetching = false;
             now.whole_tree = true;
             if (came) return schedule(self);
-            spdlog::info("mirror {}: contents are not here: {}", now.root.folder(), came.error().message);
+            spdlog::info("mirror {}: contents are not here: {}", now.root.folder(),
+                         came.error().message);
             for (auto& waiting : std::exchange(now.waiting, {})) waiting.deliver(came);
             schedule(self, look_again_after);
           },
@@ -106,11 +111,14 @@ expected<bool> apply_tree(self_pointer self, caf::scoped_actor& blocking) {
   auto& s = state_of(self);
   if (!s.whole_tree && s.changed_folders.empty()) return true;
   shown_tree tree(s, blocking);
-  const mirror::list_shown list = [&](std::span<const node_id> merged) { return tree.list(merged); };
+  const mirror::list_shown list = [&](std::span<const node_id> merged) {
+    return tree.list(merged);
+  };
   // Folders merged under one name are compared as a whole; the planner is told them by their listing.
   const bool whole = std::exchange(s.whole_tree, false);
   const auto folders = changed_folders(s);
-  const auto plan = whole ? mirror::plan_disk_whole(s.base, list) : mirror::plan_disk(s.base, list, folders);
+  const auto plan =
+      whole ? mirror::plan_disk_whole(s.base, list) : mirror::plan_disk(s.base, list, folders);
   const auto missing = missing_objects(s, tree, plan);
   if (!missing.empty() && !s.fetching) fetch(self, missing);
 
@@ -173,7 +181,8 @@ mirrored run(self_pointer self, bool everything, mirror::brake brake = mirror::b
     // What a failed run had changed in base is void; the next one finds it again.
     s.transaction.discard();
     s.whole_tree = true;
-    if (!s.run_scheduled && result.error().code != errc::mass_delete) schedule(self, look_again_after);
+    if (!s.run_scheduled && result.error().code != errc::mass_delete)
+      schedule(self, look_again_after);
   }
   tell_report(s, result);
   const auto answer = result && s.read_only ? mirrored(tl::unexpected(*s.read_only)) : result;
@@ -215,8 +224,8 @@ struct beginning {
 };
 
 mirror_actor::behavior_type start(self_pointer self, const std::shared_ptr<beginning>& from) {
-  self->state.inside = std::make_unique<mirror_state>(from->options, std::move(from->root), from->workspace,
-                                                      from->report);
+  self->state.inside = std::make_unique<mirror_state>(from->options, std::move(from->root),
+                                                      from->workspace, from->report);
   auto& s = state_of(self);
   s.marker = from->marker;
   if (auto recovered = mirror::recover(s.root, s.base); !recovered)
@@ -246,7 +255,9 @@ expected<mirror::marker> marker_of(const mirror_options& o) {
     return out;
   }
   KEYFOLD_TRY(const auto stored, o.objects.store->get(key));
-  if (!stored) return fail(errc::damaged, "the mirror's id is not known; unmirror the workspace and mirror it again");
+  if (!stored)
+    return fail(errc::damaged,
+                "the mirror's id is not known; unmirror the workspace and mirror it again");
   KEYFOLD_TRY(out.mirror, mirror::mirror_id::from(*stored));
   return out;
 }
@@ -262,7 +273,9 @@ mirror_state::mirror_state(mirror_options o, mirror::root r, const workspace_act
       report(std::move(said)),
       transaction(*options.objects.store),
       view(transaction, prefix_of(part::mirror, options.workspace)),
-      base(view, derive(options.objects.local_key, "keyfold/v1/mirror-names", options.workspace.view())) {}
+      base(view,
+           derive(options.objects.local_key, "keyfold/v1/mirror-names", options.workspace.view())) {
+}
 
 expected<started_mirror> spawn_mirror(caf::actor_system& system, mirror_options options,
                                       const workspace_actor& workspace) {
@@ -276,7 +289,8 @@ expected<started_mirror> spawn_mirror(caf::actor_system& system, mirror_options 
   return started_mirror{actor, report};
 }
 
-expected<void> forget_mirror(db::store& store, const workspace_id& workspace, const std::string& folder) {
+expected<void> forget_mirror(db::store& store, const workspace_id& workspace,
+                             const std::string& folder) {
   if (auto root = mirror::root::open(folder)) KEYFOLD_CHECK(root->remove_marker());
   db::batch gone{{marker_setting(workspace), std::nullopt}};
   const auto prefix = prefix_of(part::mirror, workspace);

@@ -49,7 +49,8 @@ struct started_mirror {
 
 /// It runs on a thread of its own, with a second one that watches the folder. What root::create or
 /// root::open refuses.
-[[nodiscard]] expected<started_mirror> spawn_mirror(caf::actor_system& system, mirror_options options,
+[[nodiscard]] expected<started_mirror> spawn_mirror(caf::actor_system& system,
+                                                    mirror_options options,
                                                     const workspace_actor& workspace);
 
 /// Takes the marker away and forgets what was agreed; the folder's content stays.

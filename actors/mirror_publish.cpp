@@ -8,7 +8,7 @@ namespace {
 using mirror::local_change;
 using mirror::local_kind;
 
-constexpr std::size_t batch_changes = 2000;                 ///< that become one message
+constexpr std::size_t batch_changes = 2000;  ///< that become one message
 constexpr std::uint64_t batch_bytes = 256 * 1024 * 1024;
 
 /// Turns a local plan into changes of the tree, in batches whose contents share one flush.
@@ -20,7 +20,8 @@ class publisher {
   mirrored run() {
     for (std::size_t index = 0; index < plan_.changes.size(); ++index) {
       KEYFOLD_CHECK(add(index));
-      const bool full = batch_.size() >= batch_changes || (contents_ && contents_->ingest().fed() >= batch_bytes);
+      const bool full =
+          batch_.size() >= batch_changes || (contents_ && contents_->ingest().fed() >= batch_bytes);
       if (full) KEYFOLD_CHECK(send());
     }
     return send();
@@ -33,13 +34,16 @@ class publisher {
     mirror::published published;
   };
 
-  [[nodiscard]] const local_change& change_of(const gathered& g) const { return plan_.changes[g.index]; }
+  [[nodiscard]] const local_change& change_of(const gathered& g) const {
+    return plan_.changes[g.index];
+  }
 
   /// The node of the change's folder, or which change of this batch makes it.
   mirrored place(const local_change& change, mirror_change& out) {
     if (change.new_parent) {
-      const auto in_batch = std::find_if(batch_.begin(), batch_.end(),
-                                         [&](const gathered& g) { return g.index == *change.new_parent; });
+      const auto in_batch = std::find_if(batch_.begin(), batch_.end(), [&](const gathered& g) {
+        return g.index == *change.new_parent;
+      });
       if (in_batch != batch_.end()) {
         out.new_parent = static_cast<std::size_t>(in_batch - batch_.begin());
         return {};
@@ -48,7 +52,8 @@ class publisher {
     const auto row = mirror::parent_row(plan_, change);
     if (row == mirror::root_row) return {};
     const auto parent = s_.base.get(row);
-    if (!parent) return fail(errc::changed_on_disk, "the folder of " + change.path + " is not known yet");
+    if (!parent)
+      return fail(errc::changed_on_disk, "the folder of " + change.path + " is not known yet");
     out.parent = parent->node;
     return {};
   }
@@ -82,7 +87,10 @@ class publisher {
         break;
       case local_kind::deleted:
         next.change.what = mirror_change::kind::remove;
-        if (row) s_.base.walk(row->id, [&](const auto& below) { next.change.seen.push_back({below.node, below.version}); });
+        if (row)
+          s_.base.walk(row->id, [&](const auto& below) {
+            next.change.seen.push_back({below.node, below.version});
+          });
         break;
       case local_kind::refreshed:
         break;
@@ -141,13 +149,16 @@ class publisher {
     const auto& change = change_of(next);
     if (!contents_) {
       KEYFOLD_TRY(const auto ledger, s_.ask<ledger_view>(self_, get_ledger{}));
-      KEYFOLD_TRY(contents_, content_writer::open(s_.options.objects, *ledger, s_.options.workspace));
+      KEYFOLD_TRY(contents_,
+                  content_writer::open(s_.options.objects, *ledger, s_.options.workspace));
     }
     auto& into = contents_->ingest();
     KEYFOLD_CHECK(into.begin(next.index, change.disk.size));
     const auto now_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(wall_now()).count();
-    const auto facts = mirror::read_file(s_.root, change.path, [&](bytes_view data) { return into.feed(data); }, now_ns);
-    const auto ended = facts ? into.end(facts->mtime_ns, facts->executable) : expected<void>(fail(facts));
+    const auto facts = mirror::read_file(
+        s_.root, change.path, [&](bytes_view data) { return into.feed(data); }, now_ns);
+    const auto ended =
+        facts ? into.end(facts->mtime_ns, facts->executable) : expected<void>(fail(facts));
     if (!ended) {
       into.abandon();
       return skip(change, ended.error());
@@ -160,12 +171,24 @@ class publisher {
   /// A file that cannot be read now is looked at again; one that may not be read is listed.
   mirrored skip(const local_change& change, const error& why) {
     if (why.code == errc::unreadable || why.code == errc::unsafe_path) {
-      s_.ignored.push_back({"/" + change.path, file_state::ignored, std::string(to_string(why.code))});
+      s_.ignored.push_back(
+          {"/" + change.path, file_state::ignored, std::string(to_string(why.code))});
       return {};
     }
-    if (why.code != errc::changed_while_reading && why.code != errc::not_found) return tl::unexpected(why);
+    if (why.code != errc::changed_while_reading && why.code != errc::not_found)
+      return tl::unexpected(why);
     s_.rescan.insert(mirror::parent_of(change.path));
     return {};
+  }
+
+  /// Takes what is on disk for the version that is shown; where only its time differs, base remembers no
+  /// version, and so the tree's time is set on disk.
+  void agree(gathered& g, const workspace::shown_entry& shown, const workspace::file_content* disk,
+             const workspace::file_content* tree) {
+    g.published.node = shown.node;
+    const bool same_time = disk == nullptr || disk->mtime_ns == tree->mtime_ns;
+    g.published.version = same_time ? shown.version->version : version_id{};
+    if (!same_time) s_.changed_folders.insert(g.change.parent);
   }
 
   /// True when disk and tree have the same already: only base has to learn it.
@@ -175,11 +198,11 @@ class publisher {
     if (const auto known = known_.find(g.index); known != known_.end()) {
       const auto& there = known->second.version->content;
       const auto* other = std::get_if<workspace::file_content>(&there);
-      const bool same = file != nullptr && other != nullptr
-                            ? file->list_hash == other->list_hash && file->executable == other->executable
-                            : there == *g.change.content;
-      if (same) g.published.version = known->second.version->version;
-      if (same) g.published.node = known->second.node;
+      const bool same =
+          file != nullptr && other != nullptr
+              ? file->list_hash == other->list_hash && file->executable == other->executable
+              : there == *g.change.content;
+      if (same) agree(g, known->second, file, other);
       if (!same) g.change.version = {};
       return same;
     }
@@ -246,7 +269,8 @@ class publisher {
   }
 
   void list_read_only(const std::vector<gathered>& sent) {
-    s_.read_only = error{errc::read_only, "your role does not allow to write: local changes stay on disk"};
+    s_.read_only =
+        error{errc::read_only, "your role does not allow to write: local changes stay on disk"};
     for (const auto& g : sent)
       s_.unwritten.push_back({"/" + change_of(g).path, file_state::local, "read_only"});
   }
@@ -268,7 +292,8 @@ mirrored publish_local(mirror_state& s, caf::scoped_actor& self,
   KEYFOLD_TRY(auto plan, mirror::find_local_changes(s.root, s.base, starts, brake));
   s.ignored.clear();
   for (const auto& item : plan.ignored)
-    s.ignored.push_back({"/" + item.path, file_state::ignored, std::string(mirror::to_string(item.reason))});
+    s.ignored.push_back(
+        {"/" + item.path, file_state::ignored, std::string(mirror::to_string(item.reason))});
   for (const auto row : plan.restored) s.base.erase(row);
   if (!plan.restored.empty()) s.whole_tree = true;
   s.read_only.reset();

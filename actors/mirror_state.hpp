@@ -14,7 +14,8 @@ namespace keyfold::actors {
 using mirrored = expected<void>;
 
 struct mirror_state {
-  mirror_state(mirror_options o, mirror::root r, const workspace_actor& w, std::shared_ptr<mirror_report> said);
+  mirror_state(mirror_options o, mirror::root r, const workspace_actor& w,
+               std::shared_ptr<mirror_report> said);
 
   mirror_options options;
   mirror::root root;
@@ -49,6 +50,7 @@ struct mirror_state {
 
 /// Scans `starts` ("" for everything), and hands what changed to the workspace.
 [[nodiscard]] mirrored publish_local(mirror_state& s, caf::scoped_actor& self,
-                                     const std::vector<mirror::local_path>& starts, mirror::brake brake);
+                                     const std::vector<mirror::local_path>& starts,
+                                     mirror::brake brake);
 
 }  // namespace keyfold::actors

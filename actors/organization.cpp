@@ -14,7 +14,8 @@ net::message event_of(const relay::news::presence& e) {
   return net::make_message(net::presence{e.device, e.online});
 }
 net::message event_of(const relay::news::invitation_changed& e) {
-  return net::make_message(net::invitation_changed{e.token, static_cast<net::invitation_state>(e.state)});
+  return net::make_message(
+      net::invitation_changed{e.token, static_cast<net::invitation_state>(e.state)});
 }
 net::message event_of(const relay::news::conduit& e) {
   return net::make_message(
@@ -35,7 +36,8 @@ struct teller {
 void commit(organization_pointer self) {
   auto& s = state_of(self);
   const auto committed = s.transaction.empty() ? expected<void>{} : s.transaction.commit(true);
-  if (!committed) spdlog::error("organization {}: {}", to_text(s.options.id), committed.error().message);
+  if (!committed)
+    spdlog::error("organization {}: {}", to_text(s.options.id), committed.error().message);
   for (const auto& then : std::exchange(s.after_commit, {})) then(committed);
   // The core is not what the disk says any more: the registry starts another.
   if (!committed) self->quit(caf::exit_reason::unhandled_exception);
@@ -43,10 +45,12 @@ void commit(organization_pointer self) {
 
 expected<net::hello_answer> greeting_of(organization_state& s, const net::hello& hello) {
   const auto said = s.core->greet(hello.nonce);
-  return net::hello_answer{net::protocol_version, said.statement_bytes, said.signature, std::nullopt};
+  return net::hello_answer{net::protocol_version, said.statement_bytes, said.signature,
+                           std::nullopt};
 }
 
-caf::result<expected<net::hello_answer>> open(organization_pointer self, const open_session& request) {
+caf::result<expected<net::hello_answer>> open(organization_pointer self,
+                                              const open_session& request) {
   using greeting = expected<net::hello_answer>;
   auto& s = state_of(self);
   relay::effects effects;
@@ -59,8 +63,8 @@ caf::result<expected<net::hello_answer>> open(organization_pointer self, const o
   }
   s.sessions[request.peer.number] = request.session;
   auto answer = self->make_response_promise<greeting>();
-  when_durable(self, [self, answer, effects, said = greeting_of(s, request.hello)](
-                         const expected<void>& durable) mutable {
+  when_durable(self, [self, answer, effects,
+                      said = greeting_of(s, request.hello)](const expected<void>& durable) mutable {
     answer.deliver(durable ? said : greeting(fail(durable)));
     if (durable) tell(self, effects);
   });
@@ -72,8 +76,9 @@ caf::result<expected<net::shared_bytes>> take_entries(organization_pointer self,
   using bulk = expected<net::shared_bytes>;
   const auto slice = state_of(self).core->deliver(request.session, request.workspace, slice_bytes);
   if (!slice) return bulk(fail(slice));
-  const net::shared_bytes list = slice->entries.empty() ? net::shared_bytes{}
-                                                        : net::shared_bytes(net::encode_list(slice->entries));
+  const net::shared_bytes list = slice->entries.empty()
+                                     ? net::shared_bytes{}
+                                     : net::shared_bytes(net::encode_list(slice->entries));
   auto answer = self->make_response_promise<bulk>();
   when_durable(self, [answer, list](const expected<void>& durable) mutable {
     answer.deliver(durable ? bulk(list) : bulk(fail(durable)));
@@ -106,7 +111,9 @@ organization_actor::behavior_type behavior(organization_pointer self) {
         const auto effects = s.core->disconnect(gone.session);
         when_durable(self, [self, effects](const expected<void>&) { tell(self, effects); });
       },
-      [self](const set_frozen& request) { tell(self, state_of(self).core->set_frozen(request.frozen)); },
+      [self](const set_frozen& request) {
+        tell(self, state_of(self).core->set_frozen(request.frozen));
+      },
       [self](tick) {
         if (!state_of(self).after_commit.empty()) return commit(self);
         expire(self);
@@ -115,8 +122,8 @@ organization_actor::behavior_type behavior(organization_pointer self) {
   };
 }
 
-organization_actor::behavior_type run(organization_pointer self,
-                                      const std::shared_ptr<std::unique_ptr<organization_state>>& state) {
+organization_actor::behavior_type run(
+    organization_pointer self, const std::shared_ptr<std::unique_ptr<organization_state>>& state) {
   self->state.inside = std::move(*state);
   auto& s = state_of(self);
   s.disk = spawn_disk(self->system(), s.objects);
@@ -126,7 +133,8 @@ organization_actor::behavior_type run(organization_pointer self,
 
 }  // namespace
 
-organization_state::organization_state(organization_options o, std::unique_ptr<object::store> objects_of)
+organization_state::organization_state(organization_options o,
+                                       std::unique_ptr<object::store> objects_of)
     : options(std::move(o)),
       transaction(*options.store),
       view(transaction, relay::registry::part_of(options.id)),
@@ -151,7 +159,8 @@ void tell(organization_pointer self, const relay::effects& effects) {
       std::visit(teller{self, to->second}, effect.what);
 }
 
-expected<organization_actor> spawn_organization(caf::actor_system& system, organization_options options) {
+expected<organization_actor> spawn_organization(caf::actor_system& system,
+                                                organization_options options) {
   bytes objects_prefix = relay::registry::part_of(options.id);
   objects_prefix.insert(objects_prefix.begin(), 'x');
   KEYFOLD_TRY(auto objects, object::store::open(options.folder, *options.store, objects_prefix));

@@ -12,16 +12,26 @@ template <class Body>
 net::answer_or_failure say(const Body& body, net::shared_bytes bulk = {}) {
   return net::answer{net::encode(body), std::move(bulk)};
 }
-net::answer_or_failure say_done() { return say(net::empty_body{}); }
+net::answer_or_failure say_done() {
+  return say(net::empty_body{});
+}
 
-net::feed_position position_of(const feed::feed_head& h) { return {h.device, h.generation, h.seq, h.hash}; }
-feed::feed_head head_of(const net::feed_position& p) { return {p.device, p.generation, p.seq, p.hash}; }
+net::feed_position position_of(const feed::feed_head& h) {
+  return {h.device, h.generation, h.seq, h.hash};
+}
+feed::feed_head head_of(const net::feed_position& p) {
+  return {p.device, p.generation, p.seq, p.hash};
+}
 
 /// One request: decoded bodies come to the overload of their kind.
 class handler {
  public:
   handler(organization_pointer self, const session_request& request, answer_promise answer)
-      : self_(self), s_(state_of(self)), request_(request), from_(request.peer.number), answer_(std::move(answer)) {}
+      : self_(self),
+        s_(state_of(self)),
+        request_(request),
+        from_(request.peer.number),
+        answer_(std::move(answer)) {}
 
   void run() {
     switch (request_.request.kind) {
@@ -93,8 +103,9 @@ class handler {
     deliver(pulled->records.empty() ? say(said) : say(said, net::encode_list(pulled->records)));
   }
   void on(const net::ledger_append&) {
-    deliver_answered(s_.core->append(from_, request_.request.bulk.view()),
-                     [](const bytes& receipt) { return say(net::empty_body{}, net::shared_bytes(receipt)); });
+    deliver_answered(
+        s_.core->append(from_, request_.request.bulk.view()),
+        [](const bytes& receipt) { return say(net::empty_body{}, net::shared_bytes(receipt)); });
   }
 
   // -- feeds
@@ -125,7 +136,8 @@ class handler {
       if (!refusal.lacks.empty()) detail = net::encode(net::missing_entries{refusal.lacks});
       return deliver(refused(pushed.answer.error(), std::move(detail)), std::move(pushed.effects));
     }
-    deliver(say(net::feed_push_answer{pushed.answer->accepted, pushed.answer->wanted}), std::move(pushed.effects));
+    deliver(say(net::feed_push_answer{pushed.answer->accepted, pushed.answer->wanted}),
+            std::move(pushed.effects));
   }
 
   // -- objects
@@ -135,7 +147,8 @@ class handler {
     deliver(lacking ? say(net::object_have_answer{*lacking}) : refused(lacking.error()));
   }
   void on(const net::object_put& r) {
-    const auto wanted = s_.core->check_put(from_, r.workspace, r.object, request_.request.bulk.size());
+    const auto wanted =
+        s_.core->check_put(from_, r.workspace, r.object, request_.request.bulk.size());
     if (!wanted) return deliver(refused(wanted.error()));
     if (!*wanted) return deliver(say_done());
     self_->request(s_.disk, caf::infinite, store_object{r.object, request_.request.bulk})
@@ -150,7 +163,9 @@ class handler {
                 answer.deliver(durable ? say_done() : refused(durable.error()));
               });
             },
-            [answer = answer_](const caf::error& e) mutable { answer.deliver(refused(to_error(e))); });
+            [answer = answer_](const caf::error& e) mutable {
+              answer.deliver(refused(to_error(e)));
+            });
   }
   void on(const net::object_get& r) {
     const auto allowed = s_.core->check_get(from_, r.workspace, r.object);
@@ -163,7 +178,9 @@ class handler {
               answer.deliver(data ? say(net::object_get_answer{data->size(), {}}, *data)
                                   : refused(data.error()));
             },
-            [answer = answer_](const caf::error& e) mutable { answer.deliver(refused(to_error(e))); });
+            [answer = answer_](const caf::error& e) mutable {
+              answer.deliver(refused(to_error(e)));
+            });
   }
   void read_range(const net::object_get& r) {
     auto range = s_.objects->get_range(r.object, r.first_cell, r.cells == 0 ? SIZE_MAX : r.cells);
@@ -188,7 +205,8 @@ class handler {
     relay::invitation_row row;
     row.token = r.token;
     row.kind = static_cast<invitation::kind>(r.what);
-    row.expires = relay::timestamp(static_cast<std::int64_t>(std::min<std::uint64_t>(r.expires, INT64_MAX)));
+    row.expires =
+        relay::timestamp(static_cast<std::int64_t>(std::min<std::uint64_t>(r.expires, INT64_MAX)));
     row.epoch = r.epoch;
     row.sealed_about = r.sealed_about;
     deliver_answered(s_.core->create_invitation(from_, std::move(row), wall_now()), say_done);
@@ -212,7 +230,8 @@ class handler {
     };
     r.role == net::conduit_role::greeter
         ? deliver_answered(s_.core->open_as_greeter(from_, r.token, wall_now()), opened)
-        : deliver_answered(s_.core->open_as_guest(from_, request_.peer.address, r.token, wall_now()), opened);
+        : deliver_answered(
+              s_.core->open_as_guest(from_, request_.peer.address, r.token, wall_now()), opened);
   }
   void on(const net::conduit_send& r) {
     deliver_answered(s_.core->send(from_, r.token, r.attempt, r.payload), say_done);

@@ -26,7 +26,9 @@ struct organization_holder {
   ~organization_holder();
 };
 using organization_pointer = organization_actor::stateful_pointer<organization_holder>;
-[[nodiscard]] inline organization_state& state_of(organization_pointer self) { return *self->state.inside; }
+[[nodiscard]] inline organization_state& state_of(organization_pointer self) {
+  return *self->state.inside;
+}
 
 using answer_promise = promise<net::answer_or_failure>;
 

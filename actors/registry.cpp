@@ -25,7 +25,9 @@ struct registry_holder {
   }
 };
 using self_pointer = registry_actor::stateful_pointer<registry_holder>;
-registry_state& state_of(self_pointer self) { return *self->state.inside; }
+registry_state& state_of(self_pointer self) {
+  return *self->state.inside;
+}
 
 expected<organization_actor> find(self_pointer self, const organization_id& id) {
   auto& s = state_of(self);
@@ -33,8 +35,9 @@ expected<organization_actor> find(self_pointer self, const organization_id& id) 
   const auto registered = s.core.find(id);
   if (!registered) return fail(errc::organization_unknown, "this relay has no such organization");
   KEYFOLD_TRY(const auto started,
-              spawn_organization(self->system(), {s.options.store, s.options.folder + "/objects/" + to_text(id),
-                                                  id, s.options.identity.receipt_key, registered->frozen}));
+              spawn_organization(self->system(),
+                                 {s.options.store, s.options.folder + "/objects/" + to_text(id), id,
+                                  s.options.identity.receipt_key, registered->frozen}));
   self->monitor(started);
   s.running.emplace(id, started);
   return started;
@@ -55,15 +58,17 @@ expected<bytes> create(registry_state& s, const session_request& request) {
     KEYFOLD_TRY(const auto raw, from_base64url(*body.creation_token));
     KEYFOLD_TRY(what.token, invitation::creation_token::from(raw));
   }
-  KEYFOLD_TRY(const auto created, s.core.create(what, request.peer.address, s.options.identity.receipt_key,
-                                                wall_now(), system_random()));
+  KEYFOLD_TRY(const auto created,
+              s.core.create(what, request.peer.address, s.options.identity.receipt_key, wall_now(),
+                            system_random()));
   KEYFOLD_CHECK(s.transaction.commit(true));
   spdlog::info("organization {} was created", to_text(created.id));
   return created.receipt;
 }
 
 net::answer_or_failure answer_request(registry_state& s, const session_request& request) {
-  if (request.request.kind == net::message_kind::ping) return net::answer{net::encode(net::empty_body{}), {}};
+  if (request.request.kind == net::message_kind::ping)
+    return net::answer{net::encode(net::empty_body{}), {}};
   const auto receipt = create(s, request);
   if (receipt) return net::answer{net::encode(net::empty_body{}), net::shared_bytes(*receipt)};
   s.transaction.discard();
@@ -79,7 +84,8 @@ expected<std::string> make_link(registry_state& s, const std::string& name) {
 expected<void> freeze(self_pointer self, const freeze_organization& request) {
   auto& s = state_of(self);
   const auto found = s.core.find(request.name);
-  if (!found) return fail(errc::organization_unknown, "this relay has no organization named " + request.name);
+  if (!found)
+    return fail(errc::organization_unknown, "this relay has no organization named " + request.name);
   KEYFOLD_CHECK(s.core.set_frozen(found->id, request.frozen));
   KEYFOLD_CHECK(s.transaction.commit(true));
   if (const auto running = s.running.find(found->id); running != s.running.end())
@@ -87,7 +93,8 @@ expected<void> freeze(self_pointer self, const freeze_organization& request) {
   return {};
 }
 
-registry_actor::behavior_type registry(self_pointer self, const std::shared_ptr<registry_options>& options) {
+registry_actor::behavior_type registry(self_pointer self,
+                                       const std::shared_ptr<registry_options>& options) {
   self->state.inside = std::make_unique<registry_state>(std::move(*options));
   self->set_down_handler([self](const caf::down_msg& down) {
     std::erase_if(state_of(self).running,
@@ -95,7 +102,9 @@ registry_actor::behavior_type registry(self_pointer self, const std::shared_ptr<
   });
   return {
       [self](const find_organization& r) { return find(self, r.id); },
-      [self](const open_session& r) { return expected<net::hello_answer>(greet_creator(state_of(self), r.hello)); },
+      [self](const open_session& r) {
+        return expected<net::hello_answer>(greet_creator(state_of(self), r.hello));
+      },
       [self](const session_request& r) { return answer_request(state_of(self), r); },
       [self](list_organizations) { return state_of(self).core.list(); },
       [self](const make_creation_link& r) { return make_link(state_of(self), r.name); },
@@ -106,7 +115,8 @@ registry_actor::behavior_type registry(self_pointer self, const std::shared_ptr<
 }  // namespace
 
 registry_actor spawn_registry(caf::actor_system& system, registry_options options) {
-  return system.spawn<caf::detached>(registry, std::make_shared<registry_options>(std::move(options)));
+  return system.spawn<caf::detached>(registry,
+                                     std::make_shared<registry_options>(std::move(options)));
 }
 
 }  // namespace keyfold::actors

@@ -31,7 +31,9 @@ using self_pointer = session_actor::stateful_pointer<session_actor_state>;
 void carry_out(self_pointer self, const net::server_effects& effects);
 void take_next(self_pointer self);
 
-bool is_creator(const session_actor_state& s) { return s.options->peer.mode == net::hello_mode::creator; }
+bool is_creator(const session_actor_state& s) {
+  return s.options->peer.mode == net::hello_mode::creator;
+}
 
 void greeted(self_pointer self, const expected<net::hello_answer>& answer) {
   auto& session = *self->state.session;
@@ -40,7 +42,8 @@ void greeted(self_pointer self, const expected<net::hello_answer>& answer) {
 
 template <class Actor>
 void open_at(self_pointer self, const Actor& whom, const net::hello& hello) {
-  self->request(whom, caf::infinite, open_session{self->state.options->peer, hello, session_actor(self)})
+  self->request(whom, caf::infinite,
+                open_session{self->state.options->peer, hello, session_actor(self)})
       .then([self](const expected<net::hello_answer>& answer) { greeted(self, answer); },
             [self](const caf::error& e) { greeted(self, tl::unexpected(to_error(e))); });
 }
@@ -68,7 +71,8 @@ void answered(self_pointer self, std::uint64_t request_id, const net::answer_or_
 template <class Actor>
 void request_at(self_pointer self, const Actor& whom, const net::message& m) {
   self->request(whom, caf::infinite, session_request{self->state.options->peer, m})
-      .then([self, id = m.request_id](const net::answer_or_failure& result) { answered(self, id, result); },
+      .then([self, id = m.request_id](
+                const net::answer_or_failure& result) { answered(self, id, result); },
             [self, id = m.request_id](const caf::error& e) {
               answered(self, id, tl::unexpected(net::failure{to_error(e), {}}));
             });
@@ -92,7 +96,8 @@ struct effect_handler {
   void operator()(const net::effect::greeting& e) const { greet(self, e); }
   void operator()(const net::effect::requested& e) const {
     const auto& s = self->state;
-    is_creator(s) ? request_at(self, s.options->registry, e.m) : request_at(self, s.organization, e.m);
+    is_creator(s) ? request_at(self, s.options->registry, e.m)
+                  : request_at(self, s.organization, e.m);
   }
   void operator()(const net::effect::room&) const { take_next(self); }
   void operator()(const net::effect::closed& e) const {
@@ -120,7 +125,8 @@ void take_next(self_pointer self) {
             if (!entries || entries->empty())
               now.waiting.erase(workspace);
             else
-              carry_out(self, now.session->notify(net::make_message(net::feed_advanced{workspace}, 0, *entries)));
+              carry_out(self, now.session->notify(
+                                  net::make_message(net::feed_advanced{workspace}, 0, *entries)));
             take_next(self);
           },
           [self](const caf::error&) { self->state.taking = false; });

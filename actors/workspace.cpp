@@ -19,7 +19,9 @@ done finish_void(workspace_pointer self, const done& changed) {
   return changed;
 }
 
-std::set<node_id> pending_of(const workspace_state& s) { return s.engine.pending_nodes(); }
+std::set<node_id> pending_of(const workspace_state& s) {
+  return s.engine.pending_nodes();
+}
 
 expected<listed_entry> find(workspace_pointer self, const path& at) {
   auto& s = state_of(self);
@@ -31,7 +33,8 @@ expected<listed_entry> find(workspace_pointer self, const path& at) {
 expected<std::vector<listed_entry>> list(workspace_pointer self, const path& at) {
   auto& s = state_of(self);
   KEYFOLD_TRY(const auto folder, s.engine.find(at));
-  if (folder.kind != workspace::node_kind::folder) return fail(errc::not_a_folder, "that is no folder");
+  if (folder.kind != workspace::node_kind::folder)
+    return fail(errc::not_a_folder, "that is no folder");
   const auto pending = pending_of(s);
   std::vector<listed_entry> out;
   for (auto& child : s.engine.list(folder)) {
@@ -125,9 +128,9 @@ bytes mirror_setting(const workspace_id& workspace) {
 void start_mirror(workspace_pointer self, const std::string& folder, bool first_time,
                   const done_promise* answer) {
   auto& s = state_of(self);
-  auto started = spawn_mirror(self->system(),
-                              {s.options.workspace, folder, s.options.objects, first_time},
-                              workspace_actor(self));
+  auto started =
+      spawn_mirror(self->system(), {s.options.workspace, folder, s.options.objects, first_time},
+                   workspace_actor(self));
   if (!started) {
     spdlog::error("mirror {}: {}", folder, started.error().message);
     s.mirror_said = std::make_shared<mirror_report>(folder, started.error());
@@ -162,7 +165,8 @@ caf::result<done> change_mirror(workspace_pointer self, const set_mirror& reques
     return end_mirror(s);
   }
   if (s.mirror_said)
-    return done(fail(errc::exists, "the workspace is mirrored already, at " + s.mirror_said->folder()));
+    return done(
+        fail(errc::exists, "the workspace is mirrored already, at " + s.mirror_said->folder()));
   auto answer = self->make_response_promise<done>();
   start_mirror(self, *request.folder, true, &answer);
   if (s.mirror)
@@ -177,7 +181,9 @@ caf::result<done> forward_brake(workspace_pointer self, const answer_brake& requ
   auto answer = self->make_response_promise<done>();
   self->request(s.mirror, caf::infinite, request)
       .then([answer](const done& result) mutable { answer.deliver(result); },
-            [answer](const caf::error& e) mutable { answer.deliver(done(tl::unexpected(to_error(e)))); });
+            [answer](const caf::error& e) mutable {
+              answer.deliver(done(tl::unexpected(to_error(e))));
+            });
   return answer;
 }
 
@@ -240,13 +246,14 @@ workspace_state::workspace_state(workspace_options o, const ledger_view& ledger_
       ledger{},
       transaction(*options.objects.store),
       view(transaction, prefix_of(part::workspace, options.workspace)),
-      engine(view, ledger,
-             [this](epoch_number epoch) -> std::optional<symmetric_key> {
-               const auto* key = ledger.now->keys.workspace_key(options.workspace, epoch);
-               return key == nullptr ? std::nullopt : std::optional(*key);
-             },
-             {options.organization, options.workspace, options.device, options.objects.local_key},
-             system_random()),
+      engine(
+          view, ledger,
+          [this](epoch_number epoch) -> std::optional<symmetric_key> {
+            const auto* key = ledger.now->keys.workspace_key(options.workspace, epoch);
+            return key == nullptr ? std::nullopt : std::optional(*key);
+          },
+          {options.organization, options.workspace, options.device, options.objects.local_key},
+          system_random()),
       push(engine.feeds(), engine.journal(), options.device,
            [this](const object_id& id) -> std::optional<std::size_t> {
              const auto size = options.objects.objects->size_of(id);
@@ -263,7 +270,8 @@ ledger::role workspace_state::role() const {
 }
 
 workspace_holder::~workspace_holder() {
-  if (inside && inside->mirror) caf::anon_send_exit(inside->mirror, caf::exit_reason::user_shutdown);
+  if (inside && inside->mirror)
+    caf::anon_send_exit(inside->mirror, caf::exit_reason::user_shutdown);
 }
 
 expected<void> commit(workspace_pointer self) {
@@ -283,7 +291,8 @@ workspace_actor spawn_workspace(caf::actor_system& system, workspace_options opt
                                 const ledger_view& ledger, const ledger_actor& ledger_of,
                                 const link_actor& link, const disk_actor& disk, bool online) {
   return system.spawn<caf::detached>(
-      run, std::make_shared<beginning>(beginning{std::move(options), ledger, ledger_of, link, disk, online}));
+      run, std::make_shared<beginning>(
+               beginning{std::move(options), ledger, ledger_of, link, disk, online}));
 }
 
 }  // namespace keyfold::actors

@@ -18,8 +18,8 @@ struct workspace_options {
 /// It runs on a thread of its own, since it writes to disk. A folder that was mirrored before is
 /// mirrored again.
 [[nodiscard]] workspace_actor spawn_workspace(caf::actor_system& system, workspace_options options,
-                                              const ledger_view& ledger, const ledger_actor& ledger_of,
-                                              const link_actor& link, const disk_actor& disk,
-                                              bool online);
+                                              const ledger_view& ledger,
+                                              const ledger_actor& ledger_of, const link_actor& link,
+                                              const disk_actor& disk, bool online);
 
 }  // namespace keyfold::actors

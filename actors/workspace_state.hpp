@@ -27,7 +27,8 @@ class current_ledger final : public ledger::view {
   [[nodiscard]] ledger::role role_at(workspace_id w, user_id u, ledger_seq seq) const override {
     return now->state.role_at(w, u, seq);
   }
-  [[nodiscard]] std::optional<epoch_number> epoch_at(workspace_id w, ledger_seq seq) const override {
+  [[nodiscard]] std::optional<epoch_number> epoch_at(workspace_id w,
+                                                     ledger_seq seq) const override {
     return now->state.epoch_at(w, seq);
   }
   [[nodiscard]] bool rotation_due_at(workspace_id w, ledger_seq seq) const override {
@@ -100,7 +101,9 @@ struct workspace_holder {
 };
 using workspace_pointer = workspace_actor::stateful_pointer<workspace_holder>;
 
-[[nodiscard]] inline workspace_state& state_of(workspace_pointer self) { return *self->state.inside; }
+[[nodiscard]] inline workspace_state& state_of(workspace_pointer self) {
+  return *self->state.inside;
+}
 
 /// Commits what was changed, tells the mirror, and goes on sending. On failure the actor ends, to be
 /// started again from what is on disk.
@@ -120,9 +123,11 @@ void advance_syncs(workspace_pointer self);
                                                         const want_objects& request);
 
 // workspace_status.cpp
-[[nodiscard]] workspace_status status_of(workspace_pointer self, const get_workspace_status& wanted);
+[[nodiscard]] workspace_status status_of(workspace_pointer self,
+                                         const get_workspace_status& wanted);
 /// What is said of one shown entry; `pending`: nodes with changes that are not sent.
-[[nodiscard]] file_state state_of_entry(const workspace_state& s, const workspace::shown_entry& entry,
+[[nodiscard]] file_state state_of_entry(const workspace_state& s,
+                                        const workspace::shown_entry& entry,
                                         const std::set<node_id>& pending);
 
 }  // namespace keyfold::actors

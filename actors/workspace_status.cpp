@@ -18,8 +18,9 @@ bool is_here(const workspace_state& s, const workspace::node_content& content) {
 
 bool is_fetched(const workspace_state& s, const workspace::node_content& content) {
   const auto* file = std::get_if<workspace::file_content>(&content);
-  return file != nullptr && std::any_of(file->chunks.begin(), file->chunks.end(),
-                                        [&](const auto& chunk) { return s.fetch.wants(chunk.object); });
+  return file != nullptr &&
+         std::any_of(file->chunks.begin(), file->chunks.end(),
+                     [&](const auto& chunk) { return s.fetch.wants(chunk.object); });
 }
 
 /// Visits every shown file, and folders with changes of their own.
@@ -29,14 +30,16 @@ void walk(const workspace_state& s, const workspace::shown_entry& folder, const 
     const auto path = at + "/" + child.name;
     const bool is_folder = child.kind == workspace::node_kind::folder;
     const auto state = state_of_entry(s, child, pending);
-    if (state != file_state::synced || (all && !is_folder)) out.push_back({path, state, std::nullopt});
+    if (state != file_state::synced || (all && !is_folder))
+      out.push_back({path, state, std::nullopt});
     if (is_folder) walk(s, child, path, pending, all, out);
   }
 }
 
 std::string overall(const workspace_state& s, bool pending) {
   if (!ledger::may_read(s.role())) return "revoked";
-  if (s.mirror_said && s.mirror_said->trouble()) return std::string(to_string(s.mirror_said->trouble()->code));
+  if (s.mirror_said && s.mirror_said->trouble())
+    return std::string(to_string(s.mirror_said->trouble()->code));
   if (s.engine.read_only()) return "update_needed";
   if (pending) return s.online && !s.stalled ? "syncing" : "local";
   return s.online ? "synced" : "offline";
@@ -46,7 +49,8 @@ std::string overall(const workspace_state& s, bool pending) {
 
 file_state state_of_entry(const workspace_state& s, const workspace::shown_entry& entry,
                           const std::set<node_id>& pending) {
-  if (pending.contains(entry.node)) return s.uploading > 0 ? file_state::uploading : file_state::local;
+  if (pending.contains(entry.node))
+    return s.uploading > 0 ? file_state::uploading : file_state::local;
   if (entry.conflict_copy) return file_state::conflict;
   if (!entry.version || is_here(s, entry.version->content)) return file_state::synced;
   return is_fetched(s, entry.version->content) ? file_state::downloading : file_state::remote;
@@ -65,7 +69,8 @@ workspace_status status_of(workspace_pointer self, const get_workspace_status& w
   out.state = overall(s, out.up > 0 || out.down > 0);
   if (s.mirror_said) out.mirror = s.mirror_said->folder();
   if (!wanted.files) return out;
-  if (const auto root = s.engine.find({})) walk(s, *root, "", s.engine.pending_nodes(), wanted.all, out.files);
+  if (const auto root = s.engine.find({}))
+    walk(s, *root, "", s.engine.pending_nodes(), wanted.all, out.files);
   if (s.mirror_said)
     for (auto& file : s.mirror_said->files()) out.files.push_back(std::move(file));
   return out;

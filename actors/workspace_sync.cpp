@@ -34,7 +34,8 @@ void ask_relay(workspace_pointer self, ask request, Then then) {
 }
 
 void end_syncs(workspace_pointer self, const error& why) {
-  for (auto& sync : std::exchange(state_of(self).syncs, {})) sync.answer.deliver(done(tl::unexpected(why)));
+  for (auto& sync : std::exchange(state_of(self).syncs, {}))
+    sync.answer.deliver(done(tl::unexpected(why)));
 }
 
 // -- pull -----------------------------------------------------------------------------------------
@@ -46,7 +47,8 @@ void subscribe(workspace_pointer self, const std::vector<ledger::feed_head>& fro
     auto& s = state_of(self);
     const auto answer = read_answer<net::subscribe_answer>(got);
     if (!answer) {
-      spdlog::info("workspace {}: not subscribed: {}", to_text(s.options.workspace), answer.error().message);
+      spdlog::info("workspace {}: not subscribed: {}", to_text(s.options.workspace),
+                   answer.error().message);
       s.pull.disconnected();
       return end_syncs(self, answer.error());
     }
@@ -59,7 +61,8 @@ void subscribe(workspace_pointer self, const std::vector<ledger::feed_head>& fro
   });
 }
 
-void refresh_ledger_then(workspace_pointer self, const std::function<void(workspace_pointer)>& then) {
+void refresh_ledger_then(workspace_pointer self,
+                         const std::function<void(workspace_pointer)>& then) {
   self->request(state_of(self).ledger_of, caf::infinite, refresh_ledger{})
       .then(
           [self, then](const expected<ledger_view>& ledger) {
@@ -93,17 +96,19 @@ void ask_have(workspace_pointer self, const replica::ask_have& wanted) {
             [self](const net::answer_or_failure& got) {
               const auto answer = read_answer<net::object_have_answer>(got);
               auto& push = state_of(self).push;
-              carry_out(self, answer ? push.have_answered(answer->lacking) : push.have_failed(answer.error()));
+              carry_out(self, answer ? push.have_answered(answer->lacking)
+                                     : push.have_failed(answer.error()));
             });
 }
 
 void upload(workspace_pointer self, const object_id& object, const net::shared_bytes& data) {
-  ask_relay(self, ask_for(net::object_put{state_of(self).options.workspace, object}, data, bulk_timeout),
-            [self, object](const net::answer_or_failure& got) {
-              --state_of(self).uploading;
-              auto& push = state_of(self).push;
-              carry_out(self, got ? push.put_answered(object) : push.put_failed(object, got.error().why));
-            });
+  ask_relay(
+      self, ask_for(net::object_put{state_of(self).options.workspace, object}, data, bulk_timeout),
+      [self, object](const net::answer_or_failure& got) {
+        --state_of(self).uploading;
+        auto& push = state_of(self).push;
+        carry_out(self, got ? push.put_answered(object) : push.put_failed(object, got.error().why));
+      });
 }
 
 void put_object(workspace_pointer self, const object_id& object) {
@@ -126,8 +131,9 @@ void rotate(workspace_pointer self) {
   auto& s = state_of(self);
   if (std::exchange(s.rotating, true)) return;
   const auto make = [o = s.options](const ledger_snapshot& now) -> expected<ledger::certificate> {
-    const ledger::author author{now.state, now.keys, o.device, o.key,
-                                static_cast<std::uint64_t>(wall_now().count()), system_random()};
+    const ledger::author author{
+        now.state,      now.keys, o.device, o.key, static_cast<std::uint64_t>(wall_now().count()),
+        system_random()};
     if (!now.state.workspace(o.workspace)->rotation_due())
       return fail(errc::nothing_changed, "somebody else has rotated");
     return ledger::make_key_rotated(author, o.workspace);
@@ -173,7 +179,8 @@ void push_entries(workspace_pointer self, const replica::push_entries& batch) {
   ask_relay(self, ask_for(request, net::encode_list(batch.entries), bulk_timeout),
             [self](const net::answer_or_failure& got) {
               auto& push = state_of(self).push;
-              if (!got) return carry_out(self, push.push_refused(got.error().why, lacking_of(got.error())));
+              if (!got)
+                return carry_out(self, push.push_refused(got.error().why, lacking_of(got.error())));
               const auto answer = read_answer<net::feed_push_answer>(got);
               if (!answer) return carry_out(self, push.push_refused(answer.error(), {}));
               carry_out(self, push.push_answered(answer->accepted, answer->wanted));
@@ -187,7 +194,8 @@ struct push_effects {
   void operator()(const replica::sign_next& e) const { sign(self, e.count); }
   void operator()(const replica::push_entries& e) const { push_entries(self, e); }
   void operator()(const replica::sync_ledger&) const {
-    refresh_ledger_then(self, [](workspace_pointer me) { carry_out(me, state_of(me).push.ledger_advanced()); });
+    refresh_ledger_then(
+        self, [](workspace_pointer me) { carry_out(me, state_of(me).push.ledger_advanced()); });
   }
   void operator()(const replica::durable&) const {}
   void operator()(const replica::object_missing& e) const {
@@ -237,7 +245,8 @@ void store_fetched(workspace_pointer self, replica::replica_number from, const o
 }
 
 void get_object(workspace_pointer self, const replica::get_object& wanted) {
-  ask request = ask_for(net::object_get{state_of(self).options.workspace, wanted.object, 0, 0}, {}, bulk_timeout);
+  ask request = ask_for(net::object_get{state_of(self).options.workspace, wanted.object, 0, 0}, {},
+                        bulk_timeout);
   ask_relay(self, std::move(request), [self, wanted](const net::answer_or_failure& got) {
     if (got) return store_fetched(self, wanted.replica, wanted.object, got->bulk);
     spdlog::info("object {}: {}", to_text(wanted.object), got.error().why.message);
@@ -286,7 +295,8 @@ void carry_out(workspace_pointer self, const replica::pull::effects& effects) {
   for (const auto& effect : effects) {
     if (const auto* e = std::get_if<replica::subscribe>(&effect)) subscribe(self, e->frontier);
     if (std::holds_alternative<replica::pull_ledger>(effect))
-      refresh_ledger_then(self, [](workspace_pointer me) { carry_out(me, state_of(me).pull.ledger_pulled()); });
+      refresh_ledger_then(
+          self, [](workspace_pointer me) { carry_out(me, state_of(me).pull.ledger_pulled()); });
     if (const auto* e = std::get_if<replica::withheld>(&effect))
       spdlog::warn("workspace {}: the relay withholds {} entries that others name",
                    to_text(state_of(self).options.workspace), e->entries.size());
@@ -303,7 +313,8 @@ void carry_out(workspace_pointer self, const replica::fetch::effects& effects) {
   for (const auto& effect : effects) {
     if (const auto* e = std::get_if<replica::get_object>(&effect)) get_object(self, *e);
     if (const auto* e = std::get_if<replica::object_unavailable>(&effect))
-      settle_wants(state_of(self), e->object, error{errc::not_found, "the content is at no replica within reach"});
+      settle_wants(state_of(self), e->object,
+                   error{errc::not_found, "the content is at no replica within reach"});
   }
 }
 
@@ -355,8 +366,9 @@ void take_entries(workspace_pointer self, const net::shared_bytes& bulk) {
   report(s, result.incidents);
   for (const auto& head : result.fresh) s.push.came_from_replica(head.hash);
   if (!commit(self)) return;
-  carry_out(self, s.pull.received({!result.fresh.empty(), !result.lacks.empty(),
-                                   result.lacks_records || !result.lacks_keys.empty(), result.lacks}));
+  carry_out(self,
+            s.pull.received({!result.fresh.empty(), !result.lacks.empty(),
+                             result.lacks_records || !result.lacks_keys.empty(), result.lacks}));
   advance_syncs(self);
 }
 
@@ -366,7 +378,9 @@ caf::result<done> fetch_objects(workspace_pointer self, const want_objects& requ
   for (const auto& object : request.objects)
     if (!s.options.objects.objects->has(object).value_or(false)) want.missing.insert(object);
   if (want.missing.empty()) return done{};
-  if (!s.online) return done(fail(errc::unreachable, "the content is not here, and the relay cannot be reached"));
+  if (!s.online)
+    return done(
+        fail(errc::unreachable, "the content is not here, and the relay cannot be reached"));
   want.answer = self->make_response_promise<done>();
   const auto answer = want.answer;
   const auto missing = want.missing;
@@ -378,7 +392,8 @@ caf::result<done> fetch_objects(workspace_pointer self, const want_objects& requ
 caf::result<done> begin_sync(workspace_pointer self) {
   auto& s = state_of(self);
   if (!s.online) return done(fail(errc::unreachable, "the relay cannot be reached"));
-  if (!ledger::may_read(s.role())) return done(fail(errc::role_insufficient, "you have no role in this workspace"));
+  if (!ledger::may_read(s.role()))
+    return done(fail(errc::role_insufficient, "you have no role in this workspace"));
   sync_request request;
   request.number = ++s.last_sync;
   request.answer = self->make_response_promise<done>();
@@ -401,7 +416,8 @@ void advance_syncs(workspace_pointer self) {
     }
     const bool refused = s.stalled && (s.stalled->code == errc::role_insufficient);
     if (sync->at == sync_request::phase::exchanging && refused) {
-      sync->answer.deliver(done(fail(errc::read_only, "your role does not allow to write: local changes stay here")));
+      sync->answer.deliver(done(
+          fail(errc::read_only, "your role does not allow to write: local changes stay here")));
       s.syncs.erase(sync);
       continue;
     }
@@ -414,7 +430,8 @@ void advance_syncs(workspace_pointer self) {
       sync->answer.deliver(done{});
       s.syncs.erase(sync);
     } else {
-      sync->at = sync_request::phase::exchanging;  // the mirror found more; its sending comes here again
+      sync->at =
+          sync_request::phase::exchanging;  // the mirror found more; its sending comes here again
     }
   }
 }

@@ -22,7 +22,8 @@ agent::agent(home_paths home)
     : home_(std::move(home)), system_(config_), transport_(std::make_shared<net::transport>()) {
   const auto folder = vault::folder::open(home_.vault().string());
   std::vector<std::string> unreadable;
-  auto files = folder ? folder->list(&unreadable) : expected<std::vector<vault::listed>>(fail(folder));
+  auto files =
+      folder ? folder->list(&unreadable) : expected<std::vector<vault::listed>>(fail(folder));
   if (!files) {
     spdlog::error("the vault cannot be read: {}", files.error().message);
     return;
@@ -31,7 +32,9 @@ agent::agent(home_paths home)
   for (auto& file : *files) places_.push_back({std::move(file.header), {}, {}});
 }
 
-agent::~agent() { lock(std::nullopt); }
+agent::~agent() {
+  lock(std::nullopt);
+}
 
 std::string agent::folder_of(const device_id& device) const {
   return (home_.devices() / to_text(device)).string();
@@ -57,11 +60,13 @@ agent::place* agent::find_place(const std::optional<std::string>& organization, 
       if (preferred && names(*preferred, each->header)) return each;
   }
   if (found.size() == 1) return found.front();
-  *why = found.empty() ? error{errc::no_organization,
-                               organization ? "this home has no organization " + *organization
-                                            : "this home has no organization; create one or join one"}
-                       : error{errc::ambiguous, "this home has several organizations; choose one with "
-                                                "--organization, or: keyfold org use NAME"};
+  *why = found.empty()
+             ? error{errc::no_organization,
+                     organization ? "this home has no organization " + *organization
+                                  : "this home has no organization; create one or join one"}
+             : error{errc::ambiguous,
+                     "this home has several organizations; choose one with "
+                     "--organization, or: keyfold org use NAME"};
   return nullptr;
 }
 
@@ -76,7 +81,8 @@ expected<known_device> agent::find(const std::optional<std::string>& organizatio
 expected<actors::device_facts> agent::unlocked(const std::optional<std::string>& organization) {
   KEYFOLD_TRY(const auto device, find(organization));
   if (!device.running)
-    return fail(errc::locked, "the device " + device.header.label + " is locked; unlock it with: keyfold unlock");
+    return fail(errc::locked,
+                "the device " + device.header.label + " is locked; unlock it with: keyfold unlock");
   return ask<actors::device_facts>(*device.running, actors::get_device{});
 }
 
@@ -95,8 +101,8 @@ expected<void> agent::start(place& device, const vault::opened& opened) {
   KEYFOLD_TRY(auto running,
               actors::spawn_device(system_,
                                    {opened.header.organization, s.user, opened.header.device,
-                                    opened.header.label, box_key(s.user_key), signing_key(s.signing),
-                                    box_key(s.link_key), relay, services},
+                                    opened.header.label, box_key(s.user_key),
+                                    signing_key(s.signing), box_key(s.link_key), relay, services},
                                    transport_));
   device.services = std::move(services);
   device.running = std::move(running);
@@ -107,7 +113,8 @@ expected<std::size_t> agent::unlock(const std::optional<std::string>& organizati
                                     const secret_buffer& password) {
   const std::lock_guard guard(mutex_);
   KEYFOLD_TRY(const auto folder, vault::folder::open(home_.vault().string()));
-  error why{errc::no_organization, "this home has no device to unlock; create an organization or join one"};
+  error why{errc::no_organization,
+            "this home has no device to unlock; create an organization or join one"};
   std::size_t count = 0;
   for (auto& each : places_) {
     if (organization && !names(*organization, each.header)) continue;
@@ -139,7 +146,8 @@ void agent::lock(const std::optional<std::string>& organization) {
 }
 
 expected<void> agent::admit(const vault::header& header, const vault::secrets& secrets,
-                            const secret_buffer& password, const std::optional<ledger::record>& genesis) {
+                            const secret_buffer& password,
+                            const std::optional<ledger::record>& genesis) {
   KEYFOLD_TRY(const auto folder, vault::folder::open(home_.vault().string()));
   KEYFOLD_CHECK(folder.save(header, secrets, password, system_random()));
   if (genesis) {

@@ -48,7 +48,8 @@ class agent {
   /// `errc::no_organization`, `errc::ambiguous`.
   [[nodiscard]] expected<known_device> find(const std::optional<std::string>& organization);
   /// As find(), and `errc::locked` when it is not unlocked.
-  [[nodiscard]] expected<actors::device_facts> unlocked(const std::optional<std::string>& organization);
+  [[nodiscard]] expected<actors::device_facts> unlocked(
+      const std::optional<std::string>& organization);
   /// Unlocks every device that the password opens; `errc::wrong_password` when it opens none.
   [[nodiscard]] expected<std::size_t> unlock(const std::optional<std::string>& organization,
                                              const secret_buffer& password);
@@ -83,9 +84,11 @@ class agent {
   }
   /// The same for answers that can fail themselves.
   template <class Answer, class Actor, class Request>
-  [[nodiscard]] expected<Answer> ask_flat(const Actor& whom, Request&& request,
-                                          std::chrono::milliseconds timeout = std::chrono::seconds(60)) {
-    KEYFOLD_TRY(auto answer, (ask<expected<Answer>>(whom, std::forward<Request>(request), timeout)));
+  [[nodiscard]] expected<Answer> ask_flat(
+      const Actor& whom, Request&& request,
+      std::chrono::milliseconds timeout = std::chrono::seconds(60)) {
+    KEYFOLD_TRY(auto answer,
+                (ask<expected<Answer>>(whom, std::forward<Request>(request), timeout)));
     return answer;
   }
 

@@ -44,7 +44,9 @@ std::chrono::milliseconds parameters::duration(const std::string& name,
   return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
 }
 
-json ok() { return {{"ok", true}}; }
+json ok() {
+  return {{"ok", true}};
+}
 
 expected<actors::device_facts> device_of(api_context& context, const parameters& p) {
   return context.agent_of.unlocked(p.organization());
@@ -53,9 +55,11 @@ expected<actors::device_facts> device_of(api_context& context, const parameters&
 expected<void> require_online(api_context& context, const actors::device_facts& device) {
   // The link answers a ping when it is open, and holds it back while it connects.
   auto& agent = context.agent_of;
-  KEYFOLD_TRY(const auto facts, agent.ask<actors::link_facts>(device.link, actors::get_link_facts{}));
+  KEYFOLD_TRY(const auto facts,
+              agent.ask<actors::link_facts>(device.link, actors::get_link_facts{}));
   if (facts.state == actors::link_state::online) return {};
-  const actors::ask ping{{net::message_kind::ping, net::encode(net::ping{}), {}, connecting_patience}};
+  const actors::ask ping{
+      {net::message_kind::ping, net::encode(net::ping{}), {}, connecting_patience}};
   KEYFOLD_TRY(const auto answer, agent.ask<net::answer_or_failure>(device.link, ping));
   if (answer) return {};
   const auto why = facts.why ? ": " + facts.why->message : "";
@@ -74,15 +78,20 @@ expected<actors::ledger_view> append(api_context& context, const actors::device_
                                      actors::statement make) {
   KEYFOLD_CHECK(require_online(context, device));
   // Up to date first: what the caller named may have come to others' attention meanwhile.
-  KEYFOLD_CHECK(context.agent_of.ask_flat<actors::ledger_view>(device.ledger_of, actors::refresh_ledger{}));
+  KEYFOLD_CHECK(
+      context.agent_of.ask_flat<actors::ledger_view>(device.ledger_of, actors::refresh_ledger{}));
   return context.agent_of.ask_flat<actors::ledger_view>(device.ledger_of,
                                                         actors::append_statement{std::move(make)});
 }
 
 ledger::author author_of(const actors::device_facts& device, const actors::ledger_snapshot& now,
                          const signing_key& key) {
-  return {now.state, now.keys, device.device, key,
-          static_cast<std::uint64_t>(actors::wall_now().count()), system_random()};
+  return {now.state,
+          now.keys,
+          device.device,
+          key,
+          static_cast<std::uint64_t>(actors::wall_now().count()),
+          system_random()};
 }
 
 expected<named_workspace> workspace_of(const actors::device_facts& device,
@@ -97,8 +106,11 @@ expected<named_workspace> workspace_of(const actors::device_facts& device,
     if (name == name_or_id) found.push_back({id, name, actor});
   }
   if (found.size() == 1) return found.front();
-  if (found.empty()) return fail(errc::not_found, "there is no workspace " + name_or_id + "; see: keyfold workspace list");
-  return fail(errc::ambiguous, "several workspaces are named " + name_or_id + "; give the id: keyfold workspace list");
+  if (found.empty())
+    return fail(errc::not_found,
+                "there is no workspace " + name_or_id + "; see: keyfold workspace list");
+  return fail(errc::ambiguous, "several workspaces are named " + name_or_id +
+                                   "; give the id: keyfold workspace list");
 }
 
 expected<user_id> user_of(const actors::ledger_snapshot& ledger, const std::string& email_or_id) {
@@ -109,12 +121,15 @@ expected<user_id> user_of(const actors::ledger_snapshot& ledger, const std::stri
     if (handle && handle->email == email_or_id && !user.revoked) found.push_back(id);
   }
   if (found.size() == 1) return found.front();
-  if (found.empty()) return fail(errc::not_found, "there is no user " + email_or_id + "; see: keyfold user list");
-  return fail(errc::ambiguous, "several users have the e-mail " + email_or_id + "; give the id: keyfold user list");
+  if (found.empty())
+    return fail(errc::not_found, "there is no user " + email_or_id + "; see: keyfold user list");
+  return fail(errc::ambiguous,
+              "several users have the e-mail " + email_or_id + "; give the id: keyfold user list");
 }
 
 expected<actors::path> parse_path(const std::string& text) {
-  if (text.empty() || text[0] != '/') return fail(errc::usage, "a path in a workspace begins with '/'");
+  if (text.empty() || text[0] != '/')
+    return fail(errc::usage, "a path in a workspace begins with '/'");
   actors::path out;
   std::string name;
   for (std::size_t at = 1; at <= text.size(); ++at) {
@@ -124,7 +139,8 @@ expected<actors::path> parse_path(const std::string& text) {
     }
     if (name.empty()) continue;  // as for any path, several '/' are one
     auto normal = workspace::normalize_name(name);
-    if (!normal) return fail(errc::usage, "'" + name + "' cannot be a name: " + normal.error().message);
+    if (!normal)
+      return fail(errc::usage, "'" + name + "' cannot be a name: " + normal.error().message);
     out.push_back(std::move(*normal));
     name.clear();
   }

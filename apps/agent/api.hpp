@@ -30,7 +30,9 @@ class parameters {
   [[nodiscard]] std::chrono::milliseconds duration(const std::string& name,
                                                    std::chrono::milliseconds fallback) const;
   [[nodiscard]] const json& document() const { return document_; }
-  [[nodiscard]] std::optional<std::string> organization() const { return optional_text("organization"); }
+  [[nodiscard]] std::optional<std::string> organization() const {
+    return optional_text("organization");
+  }
 
  private:
   const json& document_;
@@ -51,9 +53,11 @@ void add_file_methods(method_table& table);
 /// The unlocked device that a call means.
 [[nodiscard]] expected<actors::device_facts> device_of(api_context& context, const parameters& p);
 /// `errc::unreachable` unless the device's relay is online (waits a moment while it connects).
-[[nodiscard]] expected<void> require_online(api_context& context, const actors::device_facts& device);
+[[nodiscard]] expected<void> require_online(api_context& context,
+                                            const actors::device_facts& device);
 /// Asks the relay.
-[[nodiscard]] expected<net::answer> ask_relay(api_context& context, const actors::device_facts& device,
+[[nodiscard]] expected<net::answer> ask_relay(api_context& context,
+                                              const actors::device_facts& device,
                                               const actors::ask& request);
 /// Appends a certificate; the ledger as it is then.
 [[nodiscard]] expected<actors::ledger_view> append(api_context& context,

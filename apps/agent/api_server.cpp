@@ -59,9 +59,10 @@ class api_server::implementation {
     server_.set_payload_max_length(max_body);
     server_.set_read_timeout(10);
     server_.set_keep_alive_max_count(1);
-    server_.Post(R"(/v1/([a-z.]+))", [this](const httplib::Request& request, httplib::Response& response) {
-      answer(request.matches[1], request.body, response);
-    });
+    server_.Post(R"(/v1/([a-z.]+))",
+                 [this](const httplib::Request& request, httplib::Response& response) {
+                   answer(request.matches[1], request.body, response);
+                 });
   }
   ~implementation() {
     std::error_code ignored;  // a stale socket is replaced at the next start
@@ -92,7 +93,8 @@ class api_server::implementation {
     const parameters p(document);
     if (name == "files.cat") return stream(p, response);
     const auto found = methods_.find(name);
-    if (found == methods_.end()) return refuse(response, {errc::not_found, "there is no method " + name});
+    if (found == methods_.end())
+      return refuse(response, {errc::not_found, "there is no method " + name});
     const auto result = found->second(context_, p);
     if (!result) return refuse(response, result.error());
     response.set_content(dump(*result), "application/json");
@@ -124,7 +126,8 @@ class api_server::implementation {
   httplib::Server server_;
 };
 
-expected<std::unique_ptr<api_server>> api_server::bind(const home_paths& home, api_context context) {
+expected<std::unique_ptr<api_server>> api_server::bind(const home_paths& home,
+                                                       api_context context) {
   KEYFOLD_TRY(auto socket, socket_path::in(home.data, "agent.sock"));
   auto inside = std::make_unique<implementation>(home, std::move(context), std::move(socket));
   KEYFOLD_CHECK(inside->bind());
@@ -133,7 +136,11 @@ expected<std::unique_ptr<api_server>> api_server::bind(const home_paths& home, a
 
 api_server::api_server(std::unique_ptr<implementation> inside) : inside_(std::move(inside)) {}
 api_server::~api_server() = default;
-void api_server::run(const std::function<void()>& serving) { inside_->run(serving); }
-void api_server::stop() { inside_->stop(); }
+void api_server::run(const std::function<void()>& serving) {
+  inside_->run(serving);
+}
+void api_server::stop() {
+  inside_->stop();
+}
 
 }  // namespace keyfold::apps

@@ -10,7 +10,8 @@ namespace keyfold::apps {
 class api_server {
  public:
   /// Binds `agent.sock` in the home with mode 0600, replacing a stale one (the caller holds the home's lock).
-  [[nodiscard]] static expected<std::unique_ptr<api_server>> bind(const home_paths& home, api_context context);
+  [[nodiscard]] static expected<std::unique_ptr<api_server>> bind(const home_paths& home,
+                                                                  api_context context);
   ~api_server();
   api_server(const api_server&) = delete;
   api_server& operator=(const api_server&) = delete;

@@ -4,7 +4,8 @@ namespace keyfold::apps {
 
 expected<std::string> exchanges::add(const actors::exchange_actor& exchange) {
   const std::lock_guard guard(mutex_);
-  if (running_.size() >= most) return fail(errc::busy, "too many code exchanges at once; end one first");
+  if (running_.size() >= most)
+    return fail(errc::busy, "too many code exchanges at once; end one first");
   const auto id = to_text(system_random().id<invitation_token>());
   running_.emplace(id, exchange);
   return id;
@@ -13,7 +14,8 @@ expected<std::string> exchanges::add(const actors::exchange_actor& exchange) {
 expected<actors::exchange_actor> exchanges::find(const std::string& id) {
   const std::lock_guard guard(mutex_);
   const auto found = running_.find(id);
-  if (found == running_.end()) return fail(errc::not_found, "there is no such code exchange (any more)");
+  if (found == running_.end())
+    return fail(errc::not_found, "there is no such code exchange (any more)");
   return found->second;
 }
 

@@ -46,8 +46,8 @@ expected<json> list(api_context& context, const parameters& p) {
   KEYFOLD_TRY(const auto access, access_of(context, p));
   KEYFOLD_TRY(const auto at, path_of(p, "path"));
   auto out = json::array();
-  KEYFOLD_TRY(const auto entry, context.agent_of.ask_flat<actors::listed_entry>(access.workspace.actor,
-                                                                                actors::find_entry{at}));
+  KEYFOLD_TRY(const auto entry, context.agent_of.ask_flat<actors::listed_entry>(
+                                    access.workspace.actor, actors::find_entry{at}));
   if (entry.shown.kind != workspace::node_kind::folder) return json::array({entry_document(entry)});
   KEYFOLD_TRY(const auto children, context.agent_of.ask_flat<std::vector<actors::listed_entry>>(
                                        access.workspace.actor, actors::list_folder{at}));
@@ -70,8 +70,8 @@ expected<json> copy(api_context& context, const parameters& p, Copy run) {
 /// A request to the workspace that only acts.
 template <class Request>
 expected<json> act(const content_access& access, Request request) {
-  KEYFOLD_TRY(const auto done,
-              access.agent_of.ask<expected<void>>(access.workspace.actor, std::move(request), access.timeout));
+  KEYFOLD_TRY(const auto done, access.agent_of.ask<expected<void>>(
+                                   access.workspace.actor, std::move(request), access.timeout));
   KEYFOLD_CHECK(done);
   return ok();
 }
@@ -86,7 +86,8 @@ expected<json> move(api_context& context, const parameters& p) {
   KEYFOLD_TRY(const auto access, access_of(context, p));
   KEYFOLD_TRY(const auto from, path_of(p, "from"));
   KEYFOLD_TRY(auto to, path_of(p, "to"));
-  const auto there = context.agent_of.ask_flat<actors::listed_entry>(access.workspace.actor, actors::find_entry{to});
+  const auto there = context.agent_of.ask_flat<actors::listed_entry>(access.workspace.actor,
+                                                                     actors::find_entry{to});
   // As mv does: into a folder that is there.
   if (there && there->shown.kind == workspace::node_kind::folder && !from.empty() && to != from)
     to.push_back(from.back());
@@ -112,8 +113,12 @@ expected<file_stream> open_stream(api_context& context, const parameters& p) {
 
 void add_file_methods(method_table& table) {
   table["files.list"] = list;
-  table["files.put"] = [](api_context& context, const parameters& p) { return copy(context, p, import_local); };
-  table["files.get"] = [](api_context& context, const parameters& p) { return copy(context, p, export_local); };
+  table["files.put"] = [](api_context& context, const parameters& p) {
+    return copy(context, p, import_local);
+  };
+  table["files.get"] = [](api_context& context, const parameters& p) {
+    return copy(context, p, export_local);
+  };
   table["files.mkdir"] = make_folder;
   table["files.move"] = move;
   table["files.remove"] = remove;

@@ -17,7 +17,8 @@ struct relay_target {
 
 expected<relay_target> target_of(const founding& what) {
   KEYFOLD_TRY(const auto link, invitation::parse_link(what.relay));
-  if (const auto* address = std::get_if<invitation::relay_address>(&link)) return relay_target{*address, {}};
+  if (const auto* address = std::get_if<invitation::relay_address>(&link))
+    return relay_target{*address, {}};
   const auto* creation = std::get_if<invitation::creation_link>(&link);
   if (creation == nullptr)
     return fail(errc::bad_link, "that is an invitation; follow it with: keyfold join LINK");
@@ -27,15 +28,17 @@ expected<relay_target> target_of(const founding& what) {
 }
 
 /// Hears of the greeting of a creator's link.
-caf::behavior wait_for_greeting(caf::event_based_actor* self,
-                                std::shared_ptr<std::promise<expected<net::hello_answer>>> greeted) {
+caf::behavior wait_for_greeting(
+    caf::event_based_actor* self,
+    std::shared_ptr<std::promise<expected<net::hello_answer>>> greeted) {
   const auto told = std::make_shared<bool>(false);
   return {[=](const actors::relay_online& online) {
             if (!std::exchange(*told, true)) greeted->set_value(online.greeting);
           },
           [=](const actors::relay_offline& lost) {
             if (!std::exchange(*told, true))
-              greeted->set_value(fail(errc::unreachable, "the relay cannot be reached: " + lost.why.message));
+              greeted->set_value(
+                  fail(errc::unreachable, "the relay cannot be reached: " + lost.why.message));
           },
           [self](const actors::relay_event&) { (void)self; }};
 }
@@ -50,8 +53,8 @@ class creator_link {
     greeting_ = greeted->get_future();
     owner_ = system.spawn(wait_for_greeting, greeted);
     link_ = actors::spawn_link(system,
-                               {transport, target.relay, key, organization, net::hello_mode::creator,
-                                std::nullopt, std::nullopt},
+                               {transport, target.relay, key, organization,
+                                net::hello_mode::creator, std::nullopt, std::nullopt},
                                caf::actor_cast<actors::link_owner>(owner_));
   }
   ~creator_link() {
@@ -63,14 +66,17 @@ class creator_link {
 
   expected<net::hello_answer> greeting() {
     if (greeting_.wait_for(patience) != std::future_status::ready)
-      return fail(errc::unreachable, "the relay does not answer; check its address, and that it runs");
+      return fail(errc::unreachable,
+                  "the relay does not answer; check its address, and that it runs");
     return greeting_.get();
   }
   net::answer_or_failure ask(const actors::ask& request) {
     net::answer_or_failure out = tl::unexpected(net::failure{{errc::internal, "no answer"}, {}});
     self_->request(link_, caf::infinite, request)
         .receive([&](net::answer_or_failure& answer) { out = std::move(answer); },
-                 [&](const caf::error& e) { out = tl::unexpected(net::failure{actors::to_error(e), {}}); });
+                 [&](const caf::error& e) {
+                   out = tl::unexpected(net::failure{actors::to_error(e), {}});
+                 });
     return out;
   }
 
@@ -82,7 +88,8 @@ class creator_link {
 };
 
 expected<ledger::record> append_genesis(creator_link& link, const founding& what,
-                                        const relay_target& target, const ledger::certificate& genesis,
+                                        const relay_target& target,
+                                        const ledger::certificate& genesis,
                                         const signing_public_key& receipt_key) {
   net::organization_create request;
   request.name = what.name;
@@ -116,17 +123,25 @@ expected<founded_organization> found_organization(caf::actor_system& system,
   out.header.organization = ledger::organization_of(root.public_key());
   out.header.device = random.id<device_id>();
   out.header.label = what.device;
-  out.secrets = {root.public_key(), invitation::host_and_port(target.relay), target.relay.key,
-                 random.id<user_id>(), user_key.secret(), device.seed(), link_key.secret(), random.key()};
+  out.secrets = {root.public_key(), invitation::host_and_port(target.relay),
+                 target.relay.key,  random.id<user_id>(),
+                 user_key.secret(), device.seed(),
+                 link_key.secret(), random.key()};
 
   creator_link link(system, transport, target, link_key, out.header.organization);
   KEYFOLD_TRY(const auto greeting, link.greeting());
   if (!greeting.receipt_key) return fail(errc::malformed, "the relay did not say its receipt key");
   KEYFOLD_TRY(const auto receipt_key, signing_public_key::decode(*greeting.receipt_key));
   KEYFOLD_TRY(const auto genesis,
-              ledger::make_genesis({what.name, receipt_key, {out.secrets.relay_address}, out.secrets.user,
-                                    user_key.public_key(), {what.email, what.person}, out.header.device,
-                                    link_key.public_key(), what.device},
+              ledger::make_genesis({what.name,
+                                    receipt_key,
+                                    {out.secrets.relay_address},
+                                    out.secrets.user,
+                                    user_key.public_key(),
+                                    {what.email, what.person},
+                                    out.header.device,
+                                    link_key.public_key(),
+                                    what.device},
                                    root, device,
                                    static_cast<std::uint64_t>(actors::wall_now().count()), random));
   KEYFOLD_TRY(out.genesis, append_genesis(link, what, target, genesis, receipt_key));

@@ -15,7 +15,8 @@ struct founded_organization {
 /// Asks the relay for the organization. Blocks. `errc::bad_link`, `errc::unreachable`,
 /// `errc::usage` (a creation link for another name), or the relay's refusal.
 [[nodiscard]] expected<founded_organization> found_organization(
-    caf::actor_system& system, const std::shared_ptr<net::transport>& transport, const founding& what);
+    caf::actor_system& system, const std::shared_ptr<net::transport>& transport,
+    const founding& what);
 
 /// Where a device's relay is, as its key file says.
 [[nodiscard]] expected<invitation::relay_address> relay_of(const vault::secrets& secrets);

@@ -21,19 +21,22 @@ struct inviting_key {
 expected<inviting_key> key_for(const actors::device_facts& device, kind k,
                                const std::optional<epoch_number>& named) {
   const auto& keys = device.ledger->keys;
-  if (k == kind::device) return inviting_key{invitation::device_inviting_key(keys.user_key().secret()), {}};
+  if (k == kind::device)
+    return inviting_key{invitation::device_inviting_key(keys.user_key().secret()), {}};
   const auto& directory = device.ledger->state.organization().directory();
   if (directory.empty()) return fail(errc::unreachable, "the ledger has not come yet; try again");
   const auto epoch = named.value_or(directory.back().epoch);
   const auto* key = keys.directory_key(epoch);
-  if (key == nullptr) return fail(errc::key_not_held, "only Administrators and Members know of invitations of users");
+  if (key == nullptr)
+    return fail(errc::key_not_held, "only Administrators and Members know of invitations of users");
   return inviting_key{*key, epoch};
 }
 
 expected<invitation_token> token_of(const parameters& p) {
   KEYFOLD_TRY(const auto text, p.text("token"));
   const auto token = invitation_token::from_text(text);
-  if (!token) return fail(errc::usage, "that is no token of an invitation; see: keyfold invite list");
+  if (!token)
+    return fail(errc::usage, "that is no token of an invitation; see: keyfold invite list");
   return *token;
 }
 
@@ -46,7 +49,9 @@ expected<invitation::invitation_link> link_of(const actors::device_facts& device
 }
 
 json invitation_document(const invitation::invitation_link& link, std::uint64_t expires) {
-  return {{"link", invitation::format(link)}, {"token", to_text(link.token)}, {"expires", time_of_ms(expires)}};
+  return {{"link", invitation::format(link)},
+          {"token", to_text(link.token)},
+          {"expires", time_of_ms(expires)}};
 }
 
 expected<json> invite(api_context& context, const parameters& p, kind k,
@@ -59,10 +64,11 @@ expected<json> invite(api_context& context, const parameters& p, kind k,
   row.what = static_cast<net::invitation_kind>(k);
   row.expires = static_cast<std::uint64_t>((now + lifetime).count());
   row.epoch = key.epoch;
-  row.sealed_about = invitation::seal_about({k, email, false, now}, key.key, row.token, system_random());
+  row.sealed_about =
+      invitation::seal_about({k, email, false, now}, key.key, row.token, system_random());
   KEYFOLD_CHECK(ask_relay(context, device,
-                          actors::ask_for(net::invitation_create{row.token, row.what, row.expires, row.epoch,
-                                                                 row.sealed_about})));
+                          actors::ask_for(net::invitation_create{row.token, row.what, row.expires,
+                                                                 row.epoch, row.sealed_about})));
   KEYFOLD_TRY(const auto link, link_of(device, row));
   return invitation_document(link, row.expires);
 }
@@ -76,12 +82,14 @@ expected<json> invite_user(api_context& context, const parameters& p) {
 
 expected<std::vector<net::invitation_row>> rows_of(api_context& context,
                                                    const actors::device_facts& device) {
-  KEYFOLD_TRY(const auto answer, ask_relay(context, device, actors::ask_for(net::invitation_list{})));
+  KEYFOLD_TRY(const auto answer,
+              ask_relay(context, device, actors::ask_for(net::invitation_list{})));
   KEYFOLD_TRY(auto list, net::decode<net::invitation_list_answer>(answer.body.view()));
   return list.rows;
 }
 
-expected<invitation::about> about_of(const actors::device_facts& device, const net::invitation_row& row) {
+expected<invitation::about> about_of(const actors::device_facts& device,
+                                     const net::invitation_row& row) {
   KEYFOLD_TRY(const auto key, key_for(device, static_cast<kind>(row.what), row.epoch));
   return invitation::open_about(row.sealed_about, key.key, row.token);
 }
@@ -119,9 +127,11 @@ expected<json> greet(api_context& context, const parameters& p) {
   KEYFOLD_TRY(const auto device, device_of(context, p));
   KEYFOLD_TRY(const auto token, token_of(p));
   KEYFOLD_TRY(const auto rows, rows_of(context, device));
-  const auto row = std::find_if(rows.begin(), rows.end(), [&](const auto& r) { return r.token == token; });
+  const auto row =
+      std::find_if(rows.begin(), rows.end(), [&](const auto& r) { return r.token == token; });
   if (row == rows.end())
-    return fail(errc::not_found, "there is no such invitation (any more); see: keyfold invite list");
+    return fail(errc::not_found,
+                "there is no such invitation (any more); see: keyfold invite list");
   KEYFOLD_TRY(const auto about, about_of(device, *row));
   KEYFOLD_TRY(const auto link, link_of(device, *row));
   invitation::greeter::options side;
@@ -174,7 +184,8 @@ struct event_document {
   }
   json operator()(const invitation::out::failed& e) const {
     json out{{"event", "failed"}, {"reason", invitation::to_string(e.why)}};
-    if (e.refusal) out["error"] = {{"code", to_string(e.refusal->code)}, {"message", e.refusal->message}};
+    if (e.refusal)
+      out["error"] = {{"code", to_string(e.refusal->code)}, {"message", e.refusal->message}};
     return out;
   }
 };
@@ -188,8 +199,9 @@ expected<json> next(api_context& context, const parameters& p) {
   KEYFOLD_TRY(const auto id, p.text("exchange"));
   KEYFOLD_TRY(const auto exchange, context.exchanges_of.find(id));
   const auto timeout = std::min(p.duration("timeout", std::chrono::seconds(5)), longest_poll);
-  KEYFOLD_TRY(const auto event, context.agent_of.ask<actors::exchange_event>(
-                                    exchange, actors::next_event{timeout}, timeout + std::chrono::seconds(10)));
+  KEYFOLD_TRY(const auto event,
+              context.agent_of.ask<actors::exchange_event>(exchange, actors::next_event{timeout},
+                                                           timeout + std::chrono::seconds(10)));
   if (is_last(event)) context.exchanges_of.remove(id);
   return std::visit(event_document{}, event);
 }
@@ -203,7 +215,8 @@ expected<invitation::input> input_of(const json& answer) {
     return invitation::in::picked{0, code};
   }
   if (!answer.contains("accept") || !answer["accept"].is_boolean())
-    return fail(errc::usage, R"(answer with {"pick":CODE}, {"pick":null} or {"accept":true|false})");
+    return fail(errc::usage,
+                R"(answer with {"pick":CODE}, {"pick":null} or {"accept":true|false})");
   invitation::in::confirmed out{0, p.flag("accept"), std::nullopt, p.optional_text("email"),
                                 p.optional_text("name")};
   if (const auto profile = p.optional_text("profile")) {
@@ -216,7 +229,8 @@ expected<json> answer(api_context& context, const parameters& p) {
   KEYFOLD_TRY(const auto id, p.text("exchange"));
   KEYFOLD_TRY(const auto exchange, context.exchanges_of.find(id));
   const auto given = p.document().find("answer");
-  if (given == p.document().end() || !given->is_object()) return fail(errc::usage, "the answer is missing");
+  if (given == p.document().end() || !given->is_object())
+    return fail(errc::usage, "the answer is missing");
   KEYFOLD_TRY(auto input, input_of(*given));
   caf::anon_send(exchange, actors::exchange_answer{std::move(input)});
   return ok();

@@ -124,8 +124,9 @@ expected<vault::secrets> secrets_of(const invitation::invitation_link& link,
                                     const invitation::guest_keys& keys) {
   const auto user_key = keys.user ? std::optional(keys.user->secret()) : admitted.user_secret;
   if (!user_key) return fail(errc::malformed, "the greeter did not give the user's key");
-  return vault::secrets{admitted.root_key, invitation::host_and_port(link.relay), link.relay.key,
-                        admitted.user,     *user_key,                              keys.signing.seed(),
+  return vault::secrets{admitted.root_key,  invitation::host_and_port(link.relay),
+                        link.relay.key,     admitted.user,
+                        *user_key,          keys.signing.seed(),
                         keys.link.secret(), system_random().key()};
 }
 

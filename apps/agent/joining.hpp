@@ -12,7 +12,7 @@ using admitted_device = std::function<expected<void>(const vault::header&, const
 /// Starts the guest's side. Where he began before and was cut off, it goes on with the same keys:
 /// `errc::wrong_password` when these were stored under another password.
 [[nodiscard]] expected<actors::exchange_actor> start_joining(
-    caf::actor_system& system, const std::shared_ptr<net::transport>& transport, const home_paths& home,
-    const joining& what, const admitted_device& admitted);
+    caf::actor_system& system, const std::shared_ptr<net::transport>& transport,
+    const home_paths& home, const joining& what, const admitted_device& admitted);
 
 }  // namespace keyfold::apps

@@ -18,9 +18,13 @@ constexpr std::size_t piece_size = 1024 * 1024;
 constexpr std::uint64_t flush_bytes = 256 * 1024 * 1024;
 constexpr std::size_t flush_files = 5000;
 
-std::int64_t ns_of(const timespec& t) { return t.tv_sec * std::int64_t{1'000'000'000} + t.tv_nsec; }
+std::int64_t ns_of(const timespec& t) {
+  return t.tv_sec * std::int64_t{1'000'000'000} + t.tv_nsec;
+}
 
-tl::unexpected<error> fail_local(const std::string& doing) { return db::fail_from_errno(doing); }
+tl::unexpected<error> fail_local(const std::string& doing) {
+  return db::fail_from_errno(doing);
+}
 
 /// Walks local files into a workspace; what it has gathered is put in batches.
 class importer {
@@ -32,7 +36,8 @@ class importer {
     struct stat facts {};
     if (lstat(local.c_str(), &facts) != 0) return fail_local("cannot read " + local);
     if (S_ISDIR(facts.st_mode)) return add_folder(local, at);
-    if (at.empty()) return fail(errc::usage, "give the name that the file shall have in the workspace");
+    if (at.empty())
+      return fail(errc::usage, "give the name that the file shall have in the workspace");
     if (S_ISREG(facts.st_mode)) return add_file(local, at);
     if (S_ISLNK(facts.st_mode)) return add_symlink(local, at, facts);
     return fail(errc::usage, local + " is neither a file, a folder nor a symlink");
@@ -45,8 +50,8 @@ class importer {
     open_.clear();
     if (batch_.contents.empty() && batch_.folders.empty()) return {};
     KEYFOLD_TRY(const auto put,
-                access_.agent_of.ask<expected<void>>(access_.workspace.actor, std::exchange(batch_, {}),
-                                                     access_.timeout));
+                access_.agent_of.ask<expected<void>>(access_.workspace.actor,
+                                                     std::exchange(batch_, {}), access_.timeout));
     return put;
   }
 
@@ -61,7 +66,8 @@ class importer {
       if (!name) return fail(errc::bad_name, entry.path().string() + ": " + name.error().message);
       auto below = at;
       below.push_back(std::move(*name));
-      if (!entry.is_symlink() && (entry.is_fifo() || entry.is_socket() || entry.is_other())) continue;
+      if (!entry.is_symlink() && (entry.is_fifo() || entry.is_socket() || entry.is_other()))
+        continue;
       KEYFOLD_CHECK(add(entry.path().string(), below));
     }
     if (problem) return fail(errc::io_failed, "cannot list " + local + ": " + problem.message());
@@ -91,12 +97,15 @@ class importer {
     return ingest.fed() >= flush_bytes || open_.size() >= flush_files ? flush() : expected<void>{};
   }
 
-  expected<void> add_symlink(const std::string& local, const actors::path& at, const struct stat& facts) {
+  expected<void> add_symlink(const std::string& local, const actors::path& at,
+                             const struct stat& facts) {
     std::error_code problem;
     const auto target = fs::read_symlink(local, problem);
     if (problem) return fail(errc::io_failed, "cannot read " + local + ": " + problem.message());
     batch_.contents.push_back(
-        {at, workspace::symlink_content{to_bytes(as_bytes(target.string())), ns_of(facts.st_mtim)}, {}});
+        {at,
+         workspace::symlink_content{to_bytes(as_bytes(target.string())), ns_of(facts.st_mtim)},
+         {}});
     ++total_.files;
     return {};
   }
@@ -118,13 +127,16 @@ std::array<timespec, 2> times_of(std::int64_t mtime_ns) {
 /// Beside the target under another name, then renamed into its place.
 expected<void> write_file(const content_access& access, const workspace::file_content& content,
                           const std::string& local) {
-  const auto temporary = local + ".keyfold-tmp-" + std::to_string(system_random().below(1'000'000'000));
+  const auto temporary =
+      local + ".keyfold-tmp-" + std::to_string(system_random().below(1'000'000'000));
   const mode_t mode = content.executable ? 0777 : 0666;
   const auto written = [&]() -> expected<void> {
     const db::file file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
     if (!file) return fail_local("cannot write " + local);
-    KEYFOLD_CHECK(read_file(access, content, [&](bytes_view data) { return db::write_all(file, data); }));
-    if (futimens(file.get(), times_of(content.mtime_ns).data()) != 0) return fail_local("cannot write " + local);
+    KEYFOLD_CHECK(
+        read_file(access, content, [&](bytes_view data) { return db::write_all(file, data); }));
+    if (futimens(file.get(), times_of(content.mtime_ns).data()) != 0)
+      return fail_local("cannot write " + local);
     if (fsync(file.get()) != 0) return fail_local("cannot write " + local);
     if (::rename(temporary.c_str(), local.c_str()) != 0) return fail_local("cannot write " + local);
     return {};
@@ -135,13 +147,15 @@ expected<void> write_file(const content_access& access, const workspace::file_co
 
 expected<void> write_symlink(const workspace::symlink_content& content, const std::string& local) {
   const auto target = to_string(content.target);
-  if (::symlink(target.c_str(), local.c_str()) != 0) return fail_local("cannot make the symlink " + local);
+  if (::symlink(target.c_str(), local.c_str()) != 0)
+    return fail_local("cannot make the symlink " + local);
   utimensat(AT_FDCWD, local.c_str(), times_of(content.mtime_ns).data(), AT_SYMLINK_NOFOLLOW);
   return {};
 }
 
 expected<void> export_entry(const content_access& access, const actors::path& at,
-                            const workspace::shown_entry& entry, const std::string& local, copied& total) {
+                            const workspace::shown_entry& entry, const std::string& local,
+                            copied& total) {
   if (entry.kind != workspace::node_kind::folder) {
     if (!entry.version) return {};
     ++total.files;
@@ -153,7 +167,8 @@ expected<void> export_entry(const content_access& access, const actors::path& at
   }
   std::error_code problem;
   fs::create_directories(local, problem);
-  if (problem) return fail(errc::io_failed, "cannot make the folder " + local + ": " + problem.message());
+  if (problem)
+    return fail(errc::io_failed, "cannot make the folder " + local + ": " + problem.message());
   KEYFOLD_TRY(const auto children, access.agent_of.ask_flat<std::vector<actors::listed_entry>>(
                                        access.workspace.actor, actors::list_folder{at}));
   for (const auto& child : children) {
@@ -169,13 +184,15 @@ expected<void> export_entry(const content_access& access, const actors::path& at
 expected<copied> import_local(const content_access& access, const actors::path& at,
                               const std::string& local) {
   auto target = at;
-  const auto there = access.agent_of.ask_flat<actors::listed_entry>(access.workspace.actor, actors::find_entry{at});
+  const auto there = access.agent_of.ask_flat<actors::listed_entry>(access.workspace.actor,
+                                                                    actors::find_entry{at});
   // A file put "to a folder" goes into it; a folder is merged with the one that is there, so that a copy
   // that was cut off can be done again.
   std::error_code problem;
   const bool is_folder = fs::is_directory(fs::symlink_status(local, problem));
   if (there && there->shown.kind == workspace::node_kind::folder && !is_folder) {
-    KEYFOLD_TRY(auto name, workspace::normalize_name(fs::path(local).lexically_normal().filename().string()));
+    KEYFOLD_TRY(auto name,
+                workspace::normalize_name(fs::path(local).lexically_normal().filename().string()));
     target.push_back(std::move(name));
   }
   KEYFOLD_TRY(auto contents,
@@ -188,12 +205,13 @@ expected<copied> import_local(const content_access& access, const actors::path& 
 
 expected<copied> export_local(const content_access& access, const actors::path& at,
                               const std::string& local) {
-  KEYFOLD_TRY(const auto entry, access.agent_of.ask_flat<actors::listed_entry>(access.workspace.actor,
-                                                                               actors::find_entry{at}));
+  KEYFOLD_TRY(const auto entry, access.agent_of.ask_flat<actors::listed_entry>(
+                                    access.workspace.actor, actors::find_entry{at}));
   copied total;
   auto target = local;
   std::error_code problem;
-  const bool into = entry.shown.kind != workspace::node_kind::folder && fs::is_directory(local, problem);
+  const bool into =
+      entry.shown.kind != workspace::node_kind::folder && fs::is_directory(local, problem);
   if (into && !at.empty()) target += "/" + at.back();
   KEYFOLD_CHECK(export_entry(access, at, entry.shown, target, total));
   return total;
@@ -211,16 +229,17 @@ expected<void> read_file(const content_access& access, const workspace::file_con
     const auto left = deadline - actors::monotonic_now();
     if (left.count() <= 0) return fail(errc::timed_out, "the content did not come in time");
     KEYFOLD_TRY(const auto fetched,
-                access.agent_of.ask<expected<void>>(access.workspace.actor,
-                                                    actors::want_objects{std::move(missing)}, left));
+                access.agent_of.ask<expected<void>>(
+                    access.workspace.actor, actors::want_objects{std::move(missing)}, left));
     KEYFOLD_CHECK(fetched);
   }
 }
 
 expected<workspace::file_content> find_file(const content_access& access, const actors::path& at) {
-  KEYFOLD_TRY(const auto entry, access.agent_of.ask_flat<actors::listed_entry>(access.workspace.actor,
-                                                                               actors::find_entry{at}));
-  if (entry.shown.kind == workspace::node_kind::folder) return fail(errc::is_a_folder, "that is a folder");
+  KEYFOLD_TRY(const auto entry, access.agent_of.ask_flat<actors::listed_entry>(
+                                    access.workspace.actor, actors::find_entry{at}));
+  if (entry.shown.kind == workspace::node_kind::folder)
+    return fail(errc::is_a_folder, "that is a folder");
   const auto* file = entry.shown.version
                          ? std::get_if<workspace::file_content>(&entry.shown.version->content)
                          : nullptr;

@@ -76,7 +76,8 @@ expected<std::string> label_of(const parameters& p, const std::string& name) {
     return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
   });
   if (text.size() > 128 || control)
-    return fail(errc::usage, "the " + name + " must have at most 128 bytes and no control characters");
+    return fail(errc::usage,
+                "the " + name + " must have at most 128 bytes and no control characters");
   return text;
 }
 
@@ -158,12 +159,13 @@ expected<json> list_devices(api_context& context, const parameters& p) {
   for (const auto& [id, record] : device.ledger->state.organization().devices()) {
     if (record.facts.user != device.user) continue;
     const auto label = device.ledger->keys.label_of(record);
-    out.push_back({{"device", to_text(id)},
-                   {"label", label ? json(*label) : json(nullptr)},
-                   {"user", to_text(record.facts.user)},
-                   {"created", time_of_ms(record.added_ms)},
-                   {"purpose", record.purpose == ledger::purpose::recovery ? "recovery" : "standard"},
-                   {"this", id == device.device}});
+    out.push_back(
+        {{"device", to_text(id)},
+         {"label", label ? json(*label) : json(nullptr)},
+         {"user", to_text(record.facts.user)},
+         {"created", time_of_ms(record.added_ms)},
+         {"purpose", record.purpose == ledger::purpose::recovery ? "recovery" : "standard"},
+         {"this", id == device.device}});
   }
   return out;
 }

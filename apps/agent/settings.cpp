@@ -27,7 +27,8 @@ std::optional<std::string> load_default(const home_paths& home) {
 
 expected<void> save_default(const home_paths& home, const std::string& organization) {
   auto settings = load(home);
-  if (!settings["organization"].is_table()) settings.insert_or_assign("organization", toml::table{});
+  if (!settings["organization"].is_table())
+    settings.insert_or_assign("organization", toml::table{});
   settings["organization"].as_table()->insert_or_assign("default", organization);
   const auto file = home.config / "config.toml";
   const auto temporary = home.config / "config.toml.new";

@@ -24,7 +24,8 @@ std::string role_name(ledger::role r) {
 }
 
 expected<ledger::role> role_from(const std::string& name) {
-  for (const auto r : {ledger::role::reader, ledger::role::contributor, ledger::role::manager, ledger::role::owner})
+  for (const auto r : {ledger::role::reader, ledger::role::contributor, ledger::role::manager,
+                       ledger::role::owner})
     if (role_name(r) == name) return r;
   return fail(errc::usage, "a role is reader, contributor, manager or owner");
 }
@@ -45,7 +46,8 @@ expected<target> target_of(api_context& context, const parameters& p) {
 expected<target> current_target_of(api_context& context, const parameters& p) {
   KEYFOLD_TRY(const auto device, device_of(context, p));
   KEYFOLD_CHECK(require_online(context, device));
-  KEYFOLD_CHECK(context.agent_of.ask_flat<actors::ledger_view>(device.ledger_of, actors::refresh_ledger{}));
+  KEYFOLD_CHECK(
+      context.agent_of.ask_flat<actors::ledger_view>(device.ledger_of, actors::refresh_ledger{}));
   return target_of(context, p);
 }
 
@@ -55,14 +57,18 @@ expected<json> create(api_context& context, const parameters& p) {
     return c == '/' || c == ':' || static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
   });
   if (bad || name.size() > 255)
-    return fail(errc::usage, "a workspace's name has at most 255 bytes, and no '/', ':' or control characters");
+    return fail(errc::usage,
+                "a workspace's name has at most 255 bytes, and no '/', ':' or control characters");
   KEYFOLD_TRY(const auto device, device_of(context, p));
   std::optional<workspace_id> made;
-  KEYFOLD_CHECK(append(context, device, [device, name, &made](const actors::ledger_snapshot& now) -> expected<ledger::certificate> {
-    KEYFOLD_TRY(auto certificate, ledger::make_workspace_created(author_of(device, now, device.key), name));
-    made = certificate.header.scope;
-    return certificate;
-  }));
+  KEYFOLD_CHECK(append(
+      context, device,
+      [device, name, &made](const actors::ledger_snapshot& now) -> expected<ledger::certificate> {
+        KEYFOLD_TRY(auto certificate,
+                    ledger::make_workspace_created(author_of(device, now, device.key), name));
+        made = certificate.header.scope;
+        return certificate;
+      }));
   return json{{"ok", true}, {"id", to_text(*made)}};
 }
 
@@ -89,8 +95,8 @@ expected<json> list(api_context& context, const parameters& p) {
   for (const auto& [id, actor] : device.workspaces) {
     const auto* fold = device.ledger->state.workspace(id);
     if (fold == nullptr || !ledger::may_read(fold->role_of(device.user))) continue;
-    KEYFOLD_TRY(const auto status,
-                context.agent_of.ask<actors::workspace_status>(actor, actors::get_workspace_status{}));
+    KEYFOLD_TRY(const auto status, context.agent_of.ask<actors::workspace_status>(
+                                       actor, actors::get_workspace_status{}));
     out.push_back(workspace_document(device, id, status));
   }
   return out;
@@ -112,9 +118,11 @@ expected<json> members(api_context& context, const parameters& p) {
 }
 
 /// The signed heads of the user's feeds there, as the relay has them: what a removal must cover.
-expected<std::vector<ledger::signed_head>> heads_of(api_context& context, const target& at, user_id user) {
-  KEYFOLD_TRY(const auto answer,
-              ask_relay(context, at.device, actors::ask_for(net::feed_heads{at.workspace.id, user})));
+expected<std::vector<ledger::signed_head>> heads_of(api_context& context, const target& at,
+                                                    user_id user) {
+  KEYFOLD_TRY(
+      const auto answer,
+      ask_relay(context, at.device, actors::ask_for(net::feed_heads{at.workspace.id, user})));
   return ledger::decode_frontier(answer.bulk.view());
 }
 
@@ -128,12 +136,13 @@ expected<json> change_role(api_context& context, const target& at, user_id user,
     }
     const auto appended =
         append(context, at.device, [&at, user, to, heads](const actors::ledger_snapshot& now) {
-          return ledger::make_role_changed(author_of(at.device, now, at.device.key), at.workspace.id, user, to,
-                                           heads);
+          return ledger::make_role_changed(author_of(at.device, now, at.device.key),
+                                           at.workspace.id, user, to, heads);
         });
     if (appended) return ok();
     if (appended.error().code == errc::nothing_changed) return ok();
-    if (appended.error().code != errc::frontier_behind || tries == max_frontier_races) return fail(appended);
+    if (appended.error().code != errc::frontier_behind || tries == max_frontier_races)
+      return fail(appended);
   }
 }
 
@@ -169,8 +178,8 @@ expected<json> mirror(api_context& context, const parameters& p) {
   const auto answer = p.optional_text("answer");
   const auto folder = p.optional_text("folder");
   if (folder && folder->starts_with('/')) {
-    KEYFOLD_TRY(const auto done,
-                context.agent_of.ask<expected<void>>(at.workspace.actor, actors::set_mirror{*folder}, timeout));
+    KEYFOLD_TRY(const auto done, context.agent_of.ask<expected<void>>(
+                                     at.workspace.actor, actors::set_mirror{*folder}, timeout));
     KEYFOLD_CHECK(done);
   } else if (answer == "accept-deletes" || answer == "restore") {
     KEYFOLD_TRY(const auto done,
@@ -178,25 +187,28 @@ expected<json> mirror(api_context& context, const parameters& p) {
                     at.workspace.actor, actors::answer_brake{answer == "accept-deletes"}, timeout));
     KEYFOLD_CHECK(done);
   } else {
-    return fail(errc::usage, "give a folder as an absolute path, or an answer: accept-deletes or restore");
+    return fail(errc::usage,
+                "give a folder as an absolute path, or an answer: accept-deletes or restore");
   }
   return ok();
 }
 
 expected<json> unmirror(api_context& context, const parameters& p) {
   KEYFOLD_TRY(const auto at, target_of(context, p));
-  KEYFOLD_TRY(const auto done, context.agent_of.ask<expected<void>>(at.workspace.actor,
-                                                                    actors::set_mirror{std::nullopt}));
+  KEYFOLD_TRY(const auto done, context.agent_of.ask<expected<void>>(
+                                   at.workspace.actor, actors::set_mirror{std::nullopt}));
   KEYFOLD_CHECK(done);
   return ok();
 }
 
 json status_document(const std::string& name, const actors::workspace_status& status) {
   auto files = json::array();
-  for (const auto& file : status.files)
+  for (const auto& file : status.files) {
     files.push_back({{"path", file.path},
                      {"state", file_state_name(file.state)},
                      {"reason", file.reason ? json(*file.reason) : json(nullptr)}});
+    if (file.reason == "bad_name") files.back()["path_bytes"] = to_base64url(as_bytes(file.path));
+  }
   return {{"workspace", name},
           {"state", status.state},
           {"online", status.online},
@@ -208,8 +220,9 @@ expected<json> status(api_context& context, const parameters& p) {
   const bool all = p.flag("all");
   if (p.optional_text("workspace")) {
     KEYFOLD_TRY(const auto at, target_of(context, p));
-    KEYFOLD_TRY(const auto status, context.agent_of.ask<actors::workspace_status>(
-                                       at.workspace.actor, actors::get_workspace_status{true, all}));
+    KEYFOLD_TRY(const auto status,
+                context.agent_of.ask<actors::workspace_status>(
+                    at.workspace.actor, actors::get_workspace_status{true, all}));
     return status_document(at.workspace.name, status);
   }
   KEYFOLD_TRY(const auto device, device_of(context, p));
@@ -217,9 +230,10 @@ expected<json> status(api_context& context, const parameters& p) {
   for (const auto& [id, actor] : device.workspaces) {
     const auto* fold = device.ledger->state.workspace(id);
     if (fold == nullptr || !ledger::may_read(fold->role_of(device.user))) continue;
-    KEYFOLD_TRY(const auto status,
-                context.agent_of.ask<actors::workspace_status>(actor, actors::get_workspace_status{all, all}));
-    out.push_back(status_document(device.ledger->keys.name_of(*fold).value_or(to_text(id)), status));
+    KEYFOLD_TRY(const auto status, context.agent_of.ask<actors::workspace_status>(
+                                       actor, actors::get_workspace_status{all, all}));
+    out.push_back(
+        status_document(device.ledger->keys.name_of(*fold).value_or(to_text(id)), status));
   }
   return out;
 }
@@ -229,8 +243,8 @@ expected<json> sync(api_context& context, const parameters& p) {
   KEYFOLD_CHECK(require_online(context, before));
   KEYFOLD_TRY(const auto at, current_target_of(context, p));
   const auto timeout = p.duration("timeout", std::chrono::seconds(60));
-  KEYFOLD_TRY(const auto done,
-              context.agent_of.ask<expected<void>>(at.workspace.actor, actors::sync_now{}, timeout));
+  KEYFOLD_TRY(const auto done, context.agent_of.ask<expected<void>>(at.workspace.actor,
+                                                                    actors::sync_now{}, timeout));
   KEYFOLD_CHECK(done);
   return ok();
 }

@@ -48,7 +48,7 @@ void commander::call(const std::string& method, const json& parameters, const pr
 
 void commander::succeed(const json& document, const printer& print) {
   if (options_.json_output)
-    std::cout << document.dump(-1, ' ', false, json::error_handler_t::replace) << '\n';
+    std::cout << dump_document(document) << '\n';
   else if (print)
     print(document);
   else

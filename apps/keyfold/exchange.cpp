@@ -124,7 +124,8 @@ exit_code report(const error& e, bool json_lines) {
 exit_code run_exchange(api_client& api, const std::string& method, const json& parameters,
                        const exchange_options& options) {
   // The agent ends the exchange at the timeout; this is for an agent that does not.
-  const auto deadline = std::chrono::steady_clock::now() + options.timeout + std::chrono::seconds(10);
+  const auto deadline =
+      std::chrono::steady_clock::now() + options.timeout + std::chrono::seconds(10);
   auto limited = parameters;
   limited["timeout"] = options.timeout.count();
   auto started = api.call(method, limited);
@@ -142,8 +143,7 @@ exit_code run_exchange(api_client& api, const std::string& method, const json& p
   for (;;) {
     if (!timed_out && std::chrono::steady_clock::now() >= deadline) {
       timed_out = true;
-      if (auto cancelled = api.call("exchange.cancel", {{"exchange", id}});
-          !cancelled)
+      if (auto cancelled = api.call("exchange.cancel", {{"exchange", id}}); !cancelled)
         return report(cancelled.error(), options.json_lines);
     }
     auto event =

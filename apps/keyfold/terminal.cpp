@@ -8,6 +8,8 @@
 #include <fstream>
 #include <iostream>
 
+#include "crypto/random.hpp"
+
 namespace keyfold::apps {
 namespace {
 
@@ -42,7 +44,56 @@ expected<secret_buffer> prompt_password(const char* prompt) {
   return out;
 }
 
+/// Length of the well-formed UTF-8 sequence at the front of `text`; 0 when there is none.
+std::size_t utf8_length(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const auto lead = byte(0);
+  const std::size_t length = lead < 0x80    ? 1
+                             : lead >= 0xf0 ? 4
+                             : lead >= 0xe0 ? 3
+                             : lead >= 0xc2 ? 2
+                                            : 0;
+  if (length == 0 || lead > 0xf4 || text.size() < length) return 0;
+  for (std::size_t i = 1; i < length; ++i)
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+  const bool overlong = (lead == 0xe0 && byte(1) < 0xa0) || (lead == 0xf0 && byte(1) < 0x90);
+  const bool outside = (lead == 0xed && byte(1) >= 0xa0) || (lead == 0xf4 && byte(1) >= 0x90);
+  return overlong || outside ? 0 : length;
+}
+
+/// `raw` with `mark` and two hexadecimal digits for each byte that is not UTF-8.
+std::string mark_bad_bytes(std::string_view raw, const std::string& mark) {
+  std::string out;
+  while (!raw.empty()) {
+    const auto length = utf8_length(raw);
+    out +=
+        length > 0 ? std::string(raw.substr(0, length)) : mark + to_hex(as_bytes(raw.substr(0, 1)));
+    raw.remove_prefix(std::max<std::size_t>(length, 1));
+  }
+  return out;
+}
+
+void mark_paths(json& value, const std::string& mark) {
+  if (value.is_object() && value.contains("path_bytes"))
+    if (const auto raw = from_base64url(value["path_bytes"].get<std::string>()))
+      value["path"] = mark_bad_bytes(as_text(*raw), mark);
+  if (value.is_structured())
+    for (auto& each : value) mark_paths(each, mark);
+}
+
 }  // namespace
+
+std::string dump_document(json document) {
+  // JSON text can carry what a JSON string of well-formed text cannot: so the escapes are put in afterwards.
+  std::array<std::uint8_t, 16> random{};
+  system_random().fill(random);
+  const auto mark = to_base32(random);
+  mark_paths(document, mark);
+  auto text = document.dump(-1, ' ', false, json::error_handler_t::replace);
+  for (auto at = text.find(mark); at != std::string::npos; at = text.find(mark, at))
+    text.replace(at, mark.size(), "\\udc");
+  return text;
+}
 
 std::optional<std::string> read_line() {
   std::string line;

@@ -28,6 +28,10 @@ using json = nlohmann::json;
 void print_table(const std::vector<std::string>& heading,
                  const std::vector<std::vector<std::string>>& rows);
 
+/// The text of a document for standard output. A `path` with `path_bytes` (base64) beside it is written with
+/// `\\udcXX` for each byte that is not UTF-8 (CLI.md), as Python's surrogateescape does.
+[[nodiscard]] std::string dump_document(json document);
+
 /// Text of a JSON value for a table: strings as they are (control characters shown as ?), null as
 /// "-".
 [[nodiscard]] std::string cell(const json& value);

@@ -20,7 +20,10 @@ json document_of(const relay::registered& r) {
   gmtime_r(&seconds, &parts);
   std::array<char, 32> created{};
   std::strftime(created.data(), created.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return {{"organization", r.name}, {"id", to_text(r.id)}, {"frozen", r.frozen}, {"created", created.data()}};
+  return {{"organization", r.name},
+          {"id", to_text(r.id)},
+          {"frozen", r.frozen},
+          {"created", created.data()}};
 }
 
 json error_document(const error& why) {
@@ -60,15 +63,19 @@ expected<json> administer(const administration& how, const json& request) {
 class control_server::implementation {
  public:
   implementation(const std::string& data, administration how, socket_path socket)
-      : how_(std::move(how)), path_(std::move(socket)), file_(std::filesystem::path(data) / socket_name) {
+      : how_(std::move(how)),
+        path_(std::move(socket)),
+        file_(std::filesystem::path(data) / socket_name) {
     server_.set_address_family(AF_UNIX);
     server_.set_keep_alive_max_count(1);
     server_.Post("/", [this](const httplib::Request& request, httplib::Response& response) {
       const auto asked = json::parse(request.body, nullptr, false);
-      const auto result = asked.is_object() ? administer(how_, asked)
-                                            : expected<json>(fail(errc::usage, "the body is no JSON object"));
+      const auto result = asked.is_object()
+                              ? administer(how_, asked)
+                              : expected<json>(fail(errc::usage, "the body is no JSON object"));
       if (!result) response.status = 400;
-      response.set_content((result ? *result : error_document(result.error())).dump(), "application/json");
+      response.set_content((result ? *result : error_document(result.error())).dump(),
+                           "application/json");
     });
   }
   ~implementation() {
@@ -102,14 +109,16 @@ class control_server::implementation {
   std::thread thread_;
 };
 
-expected<std::unique_ptr<control_server>> control_server::start(const std::string& data, administration how) {
+expected<std::unique_ptr<control_server>> control_server::start(const std::string& data,
+                                                                administration how) {
   KEYFOLD_TRY(auto socket, socket_path::in(data, socket_name));
   auto inside = std::make_unique<implementation>(data, std::move(how), std::move(socket));
   KEYFOLD_CHECK(inside->start());
   return std::unique_ptr<control_server>(new control_server(std::move(inside)));
 }
 
-control_server::control_server(std::unique_ptr<implementation> inside) : inside_(std::move(inside)) {}
+control_server::control_server(std::unique_ptr<implementation> inside)
+    : inside_(std::move(inside)) {}
 control_server::~control_server() = default;
 
 std::optional<expected<json>> ask_running(const std::string& data, const json& request) {

@@ -35,6 +35,7 @@ class control_server {
 };
 
 /// Asks the relay that runs on `data`; nullopt when none does.
-[[nodiscard]] std::optional<expected<json>> ask_running(const std::string& data, const json& request);
+[[nodiscard]] std::optional<expected<json>> ask_running(const std::string& data,
+                                                        const json& request);
 
 }  // namespace keyfold::apps

@@ -49,7 +49,8 @@ expected<invitation::relay_address> address_of(const options& o, const std::stri
                                                const box_public_key& key) {
   const auto where = o.public_address.empty() ? endpoint.substr(std::string_view("tcp://").size())
                                               : o.public_address;
-  auto address = invitation::parse_address("keyfold://" + where + "/?k=" + to_base64url(key.encode()));
+  auto address =
+      invitation::parse_address("keyfold://" + where + "/?k=" + to_base64url(key.encode()));
   if (!address)
     return fail(errc::usage, where + " cannot stand in an address; give --public HOST:PORT");
   return address;
@@ -65,7 +66,8 @@ sigset_t block_ending_signals() {
 }
 
 template <class Answer, class Request>
-expected<Answer> ask(caf::actor_system& system, const actors::registry_actor& whom, Request request) {
+expected<Answer> ask(caf::actor_system& system, const actors::registry_actor& whom,
+                     Request request) {
   caf::scoped_actor self(system);
   expected<Answer> out = fail(errc::internal);
   self->request(whom, std::chrono::seconds(10), std::move(request))
@@ -76,33 +78,41 @@ expected<Answer> ask(caf::actor_system& system, const actors::registry_actor& wh
 
 administration through(caf::actor_system& system, const actors::registry_actor& registry) {
   return {[&](const std::string& name) -> expected<std::string> {
-            KEYFOLD_TRY(auto link, ask<expected<std::string>>(system, registry, actors::make_creation_link{name}));
+            KEYFOLD_TRY(auto link, ask<expected<std::string>>(system, registry,
+                                                              actors::make_creation_link{name}));
             return link;
           },
-          [&]() { return ask<actors::registered_list>(system, registry, actors::list_organizations{}); },
+          [&]() {
+            return ask<actors::registered_list>(system, registry, actors::list_organizations{});
+          },
           [&](const std::string& name, bool frozen) -> expected<void> {
-            KEYFOLD_TRY(auto done, ask<expected<void>>(system, registry, actors::freeze_organization{name, frozen}));
+            KEYFOLD_TRY(auto done, ask<expected<void>>(system, registry,
+                                                       actors::freeze_organization{name, frozen}));
             return done;
           }};
 }
 
 /// The wildcard address cannot stand in links.
 bool is_wildcard(const std::string& endpoint) {
-  return endpoint.find("//0.0.0.0:") != std::string::npos || endpoint.find("//*:") != std::string::npos ||
+  return endpoint.find("//0.0.0.0:") != std::string::npos ||
+         endpoint.find("//*:") != std::string::npos ||
          endpoint.find("//[::]:") != std::string::npos;
 }
 
 expected<void> serve(const options& o, const sigset_t& signals) {
   if (o.public_address.empty() && is_wildcard(o.listen))
-    return fail(errc::usage, "listening everywhere needs --public HOST:PORT: what stands in addresses");
+    return fail(errc::usage,
+                "listening everywhere needs --public HOST:PORT: what stands in addresses");
   KEYFOLD_TRY(const auto data, open_data(o));
   caf::actor_system_config config;
   caf::actor_system system(config);
   const auto transport = std::make_shared<net::transport>();
   const auto listener = actors::make_session_listener(system, transport);
-  KEYFOLD_TRY(const auto bound, transport->listen(o.listen, data.identity.link, net::any_key(), listener));
+  KEYFOLD_TRY(const auto bound,
+              transport->listen(o.listen, data.identity.link, net::any_key(), listener));
   KEYFOLD_TRY(const auto address, address_of(o, bound.endpoint, data.identity.link.public_key()));
-  const auto registry = actors::spawn_registry(system, {data.store, o.data, data.identity, address, o.open});
+  const auto registry =
+      actors::spawn_registry(system, {data.store, o.data, data.identity, address, o.open});
   listener->serve(registry);
   {
     KEYFOLD_TRY(const auto control, control_server::start(o.data, through(system, registry)));
@@ -125,18 +135,21 @@ expected<void> serve(const options& o, const sigset_t& signals) {
 expected<json> administer_offline(const options& o, const json& request) {
   struct stat facts {};
   if (stat((o.data + "/db").c_str(), &facts) != 0)
-    return fail(errc::not_found, o.data + " is no relay's data folder; start one with: keyfold-relay serve");
+    return fail(errc::not_found,
+                o.data + " is no relay's data folder; start one with: keyfold-relay serve");
   KEYFOLD_TRY(const auto data, open_data(o));
   db::transaction transaction(*data.store);
   relay::registry registry(transaction, o.open);
   const administration how{
       [&](const std::string&) -> expected<std::string> {
-        return fail(errc::unreachable, "the link names the port on which the relay listens: start it first");
+        return fail(errc::unreachable,
+                    "the link names the port on which the relay listens: start it first");
       },
       [&]() -> expected<std::vector<relay::registered>> { return registry.list(); },
       [&](const std::string& name, bool frozen) -> expected<void> {
         const auto found = registry.find(name);
-        if (!found) return fail(errc::organization_unknown, "this relay has no organization named " + name);
+        if (!found)
+          return fail(errc::organization_unknown, "this relay has no organization named " + name);
         KEYFOLD_CHECK(registry.set_frozen(found->id, frozen));
         return transaction.commit(true);
       }};
@@ -150,14 +163,16 @@ void print(const json& document) {
     std::cout << "Done.\n";
   } else {
     for (const auto& each : document.is_array() ? document : json::array({document}))
-      std::cout << each["organization"].get<std::string>() << "  " << each["id"].get<std::string>() << "  created "
-                << each["created"].get<std::string>() << (each["frozen"].get<bool>() ? "  frozen" : "") << '\n';
+      std::cout << each["organization"].get<std::string>() << "  " << each["id"].get<std::string>()
+                << "  created " << each["created"].get<std::string>()
+                << (each["frozen"].get<bool>() ? "  frozen" : "") << '\n';
   }
 }
 
 int report(const options& o, const error& why) {
   if (o.json_output)
-    std::cout << json{{"error", {{"code", to_string(why.code)}, {"message", why.message}}}}.dump() << '\n';
+    std::cout << json{{"error", {{"code", to_string(why.code)}, {"message", why.message}}}}.dump()
+              << '\n';
   std::cerr << "keyfold-relay: " << why.message << '\n';
   return static_cast<int>(exit_code_of(why.code));
 }
