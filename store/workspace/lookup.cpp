@@ -29,8 +29,9 @@ std::optional<operation> lookup::operation_at(const entry_order& o) const {
 }
 
 std::vector<entry_order> lookup::operations_of(const entry_order& entry) const {
-  auto prefix = key_of(table::operations, entry_of(entry));
-  prefix.resize(prefix.size() - sizeof(entry.index));
+  const auto order = encode_order(entry);
+  const auto without_index = bytes_view(order).first(order_size - sizeof(entry.index));
+  const auto prefix = key_of(table::operations, without_index);
   std::vector<entry_order> out;
   state_.scan(prefix, {}, [&](bytes_view key, bytes_view) {
     out.push_back(order_at_end(key));

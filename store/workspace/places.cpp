@@ -33,10 +33,12 @@ record editor::placed_record(node_id node) const {
   r.contested = last != r.placed;
   state_.scan(key_of(table::deletes, node), key_of(table::deletes, node, last),
               [&](bytes_view key, bytes_view) {
-                const auto mark = order_at_end(key);
-                if (knows(mark, last) && knows(mark, r.placed)) r.deletes.push_back(mark);
+                r.deletes.push_back(order_at_end(key));
                 return true;
               });
+  std::erase_if(r.deletes, [&](const entry_order& mark) {
+    return !knows(mark, last) || !knows(mark, r.placed);
+  });
   count_own(node, r);
   return r;
 }
