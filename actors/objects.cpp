@@ -8,8 +8,16 @@
 namespace keyfold::actors {
 namespace {
 
-/// Owns what the parts of object_services refer to, in the order of their dependence.
+/// Says when it goes.
+struct farewell {
+  std::promise<void> gone;
+  ~farewell() { gone.set_value(); }
+};
+
+/// Owns what the parts of object_services refer to, in the order of their dependence; the last to go is the
+/// first.
 struct device_storage {
+  farewell closed;
   std::unique_ptr<db::store> plain;
   std::unique_ptr<db::store> sealed;
   std::unique_ptr<object::store> objects;
@@ -28,7 +36,8 @@ expected<object_services> open_object_services(const std::string& folder,
   KEYFOLD_TRY(storage->objects,
               object::store::open(folder + "/objects", *storage->sealed, prefix_of(part::objects)));
   return object_services{
-      {storage, storage->sealed.get()}, {storage, storage->objects.get()}, local_key};
+      {storage, storage->sealed.get()}, {storage, storage->objects.get()}, local_key,
+                         storage->closed.gone.get_future().share()};
 }
 
 }  // namespace keyfold::actors

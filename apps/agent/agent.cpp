@@ -12,6 +12,8 @@
 namespace keyfold::apps {
 namespace {
 
+constexpr auto closing_patience = std::chrono::seconds(5);
+
 bool names(const std::string& text, const vault::header& header) {
   return text == header.organization_name || text == to_text(header.organization);
 }
@@ -141,7 +143,11 @@ void agent::lock(const std::optional<std::string>& organization) {
     self->send_exit(*each.running, caf::exit_reason::user_shutdown);
     self->receive([](const caf::down_msg&) {});
     each.running.reset();
+    const auto closed = each.services->closed;
     each.services.reset();
+    // Its actors end one after the other; until then the database cannot be opened again.
+    if (closed.wait_for(closing_patience) != std::future_status::ready)
+      spdlog::warn("the device {} takes long to close", each.header.label);
   }
 }
 

@@ -27,4 +27,10 @@ void exchanges::remove(const std::string& id) {
   running_.erase(found);
 }
 
+void exchanges::stop() {
+  const std::lock_guard guard(mutex_);
+  for (const auto& [id, exchange] : std::exchange(running_, {}))
+    caf::anon_send_exit(exchange, caf::exit_reason::user_shutdown);
+}
+
 }  // namespace keyfold::apps

@@ -18,6 +18,8 @@ class exchanges {
   /// `errc::not_found`.
   [[nodiscard]] expected<actors::exchange_actor> find(const std::string& id);
   void remove(const std::string& id);
+  /// Ends all of them.
+  void stop();
 
  private:
   std::mutex mutex_;

@@ -55,6 +55,9 @@ expected<void> serve(const options& o, const sigset_t& signals) {
   std::thread waiter([&] {
     int received = 0;
     sigwait(&signals, &received);
+    // First what calls wait for: so none of them keeps the server from ending.
+    running.stop();
+    devices.lock(std::nullopt);
     server->stop();
   });
   server->run([&] {

@@ -1,0 +1,118 @@
+#include "actors/ledger.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "tests/actors/fake_link.hpp"
+#include "tests/store/relay/world.hpp"
+
+using namespace keyfold;
+using namespace keyfold::actors;
+
+namespace {
+
+constexpr auto patience = std::chrono::seconds(20);
+
+/// Alice's ledger actor, whose link ends in the relay's own core.
+struct ledger_world {
+  tests::relay_world relay;
+  std::shared_ptr<db::store> store = db::memory_store();
+  caf::actor_system_config config;
+  caf::actor_system system{config};
+  std::function<void()> before_append = [] {};
+  caf::actor owner = system.spawn([]() -> caf::behavior { return {[](const ledger_changed&) {}}; });
+  link_actor link = system.spawn(
+      tests::fake_link, [this](const net::client_session::request& request) { return answer(request); });
+  ledger_actor ledger = start();
+
+  ~ledger_world() {
+    for (const auto& each : {caf::actor_cast<caf::actor>(ledger), caf::actor_cast<caf::actor>(link), owner})
+      caf::anon_send_exit(each, caf::exit_reason::user_shutdown);
+  }
+
+  ledger_actor start() {
+    const auto id = relay.org.state.id();
+    auto stored = load_ledger(*store, id);
+    REQUIRE(stored);
+    return spawn_ledger(system, {store, id, relay.org.alice.user, relay.org.alice.key}, std::move(*stored), link,
+                        caf::actor_cast<ledger_owner>(owner));
+  }
+
+  net::answer_or_failure answer(const net::client_session::request& request) {
+    if (request.kind == net::message_kind::ledger_pull) {
+      const auto body = net::decode<net::ledger_pull>(request.body.view());
+      const auto pulled = relay.core->pull(relay.alice_session, body->from, body->workspace, body->max);
+      if (!pulled) return tl::unexpected(net::failure{pulled.error(), {}});
+      const net::ledger_pull_answer said{pulled->head, pulled->records.size()};
+      return net::answer{net::encode(said), net::encode_list(pulled->records)};
+    }
+    std::exchange(before_append, [] {})();
+    auto appended = relay.core->append(relay.alice_session, request.bulk.view());
+    if (!appended.answer) return tl::unexpected(net::failure{appended.answer.error(), {}});
+    return net::answer{net::encode(net::empty_body{}), net::shared_bytes(*appended.answer)};
+  }
+
+  template <class Request>
+  expected<ledger_view> ask(Request request) {
+    expected<ledger_view> out = fail(errc::internal);
+    caf::scoped_actor self(system);
+    self->request(ledger, patience, std::move(request))
+        .receive([&](expected<ledger_view>& got) { out = std::move(got); },
+                 [&](const caf::error& e) { out = tl::unexpected(to_error(e)); });
+    return out;
+  }
+
+  statement create_workspace(const std::string& name) {
+    return [this, name](const ledger_snapshot& now) {
+      const auto& alice = relay.org.alice;
+      return ledger::make_workspace_created({now.state, now.keys, alice.device, alice.signing, 1, system_random()},
+                                            name);
+    };
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a ledger is pulled from its genesis to the relay's head") {
+  ledger_world w;
+  const auto ledger = w.ask(refresh_ledger{});
+  REQUIRE(ledger);
+  CHECK((*ledger)->state.head() == w.relay.core->ledger().head());
+}
+
+TEST_CASE("what was pulled is there after a restart, without the relay") {
+  ledger_world w;
+  const auto before = w.ask(refresh_ledger{});
+  REQUIRE(before);
+  const auto stored = load_ledger(*w.store, w.relay.org.state.id());
+  REQUIRE(stored);
+  CHECK(stored->head() == (*before)->state.head());
+}
+
+TEST_CASE("a certificate is appended, and stands in the ledger that comes back") {
+  ledger_world w;
+  REQUIRE(w.ask(refresh_ledger{}));
+  const auto ledger = w.ask(append_statement{w.create_workspace("papers")});
+  REQUIRE(ledger);
+  CHECK((*ledger)->state.workspaces().size() == w.relay.core->ledger().workspaces().size());
+  CHECK((*ledger)->state.head() == w.relay.core->ledger().head());
+}
+
+TEST_CASE("the loser of a race pulls, makes his certificate anew, and wins the next") {
+  ledger_world w;
+  REQUIRE(w.ask(refresh_ledger{}));
+  const auto before = w.relay.core->ledger().workspaces().size();
+  w.before_append = [&w] {
+    // Another of Alice's devices is first, with a ledger of its own.
+    ledger::keyring keys(w.relay.org.alice.user, w.relay.org.alice.key);
+    (void)keys.update(w.relay.core->ledger());
+    const auto& alice = w.relay.org.alice;
+    const auto first = ledger::make_workspace_created(
+        {w.relay.core->ledger(), keys, alice.device, alice.signing, 1, system_random()}, "first");
+    REQUIRE(first);
+    REQUIRE(w.relay.append(*first));
+  };
+  const auto ledger = w.ask(append_statement{w.create_workspace("second")});
+  REQUIRE(ledger);
+  CHECK(w.relay.core->ledger().workspaces().size() == before + 2);
+  CHECK((*ledger)->state.head() == w.relay.core->ledger().head());
+}
