@@ -51,7 +51,7 @@ expected<about> open_about(bytes_view sealed, const symmetric_key& inviting_key,
   const auto k = r.uint_up_to(2);
   if (k == 0) r.break_off();
   out.kind = static_cast<kind>(k);
-  if (!r.nil()) out.email = r.str(max_email);
+  if (!r.nil()) out.email = r.str(ledger::max_email_size);
   out.mailed = r.boolean();
   out.created = timestamp(static_cast<timestamp::rep>(r.uint_up_to(INT64_MAX)));
   KEYFOLD_CHECK(r.finish());

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "store/invitation/text.hpp"
+#include "store/ledger/sealing.hpp"
 
 namespace keyfold::invitation {
 namespace {
@@ -131,7 +131,7 @@ expected<any_link> parse_creation(relay_address relay, std::string_view query) {
   out.relay = std::move(relay);
   KEYFOLD_TRY(const auto name, take(query, "n"));
   out.name = percent_decode(name);
-  if (out.name.empty() || out.name.size() > max_organization_name || !is_plain_text(out.name))
+  if (!ledger::is_plain_text(out.name, ledger::max_name_size, "/:"))
     return bad("the organization's name in the link is empty, too long, or no text");
   KEYFOLD_TRY(const auto token, take(query, "t"));
   KEYFOLD_TRY(out.token, parse_bytes<creation_token>(token));

@@ -54,7 +54,6 @@ struct creation_link {
 using any_link = std::variant<relay_address, invitation_link, creation_link>;
 
 inline constexpr std::size_t max_link_size = 2048;
-inline constexpr std::size_t max_organization_name = 128;  ///< bytes of UTF-8
 
 /// `errc::bad_link` with a sentence for the person who pasted it, unless `text` is exactly what
 /// format() makes.

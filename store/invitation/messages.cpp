@@ -1,13 +1,12 @@
 #include "store/invitation/messages.hpp"
 
 #include "crypto/codec.hpp"
-#include "store/invitation/text.hpp"
+#include "store/ledger/certificate.hpp"
 
 namespace keyfold::invitation {
 namespace {
 
 constexpr std::string_view claim_context = "keyfold/v1/claim";
-constexpr std::string_view organization_context = "keyfold/v1/organization";
 constexpr decode_limits limits{.max_bytes = max_payload, .max_depth = 4, .max_values = 128};
 
 writer& put(writer& w, const std::optional<std::string>& text) {
@@ -16,7 +15,7 @@ writer& put(writer& w, const std::optional<std::string>& text) {
 
 std::string take_text(reader& r, std::size_t max) {
   std::string out(r.str(max));
-  if (!is_plain_text(out)) r.break_off();
+  if (!ledger::is_plain_text(out, max)) r.break_off();
   return out;
 }
 
@@ -50,9 +49,9 @@ expected<claim> decode_claim_body(bytes_view body, kind k) {
   const auto user = r.optional_bin(33);
   const auto signing = r.bin(33);
   const auto link = r.bin(33);
-  out.label = take_text(r, max_label);
-  out.email = take_optional_text(r, max_email);
-  out.name = take_optional_text(r, max_name);
+  out.label = take_text(r, ledger::max_label_size);
+  out.email = take_optional_text(r, ledger::max_email_size);
+  out.name = take_optional_text(r, ledger::max_person_name_size);
   KEYFOLD_CHECK(r.finish());
   if (user.has_value() != (k == kind::user))
     return fail(errc::malformed, "a claim that does not fit the invitation");
@@ -132,12 +131,12 @@ expected<admission> decode_admit(bytes_view message, kind k, const organization_
   out.device = r.id<device_id>();
   const auto profile = r.uint_up_to(3);
   const auto root_key = r.bin(33);
-  out.organization_name = take_text(r, max_organization_name);
+  out.organization_name = take_text(r, ledger::max_name_size);
   r.array(2);
   out.head.seq = r.count<ledger_seq>();
   out.head.hash = r.id<certificate_hash>();
-  for (auto left = r.array_up_to(max_relay_addresses); left > 0; --left)
-    out.relay_addresses.push_back(take_text(r, max_link_size));
+  for (auto left = r.array_up_to(ledger::max_addresses); left > 0; --left)
+    out.relay_addresses.push_back(take_text(r, ledger::max_address_size));
   const auto secret = r.optional_bin(32);
   KEYFOLD_CHECK(r.finish());
   if (profile == 0 || secret.has_value() != (k == kind::device))
@@ -147,7 +146,7 @@ expected<admission> decode_admit(bytes_view message, kind k, const organization_
   if (secret) {
     KEYFOLD_TRY(out.user_secret, box_secret_key::from(*secret));
   }
-  if (hash_as<organization_id>(organization_context, {out.root_key.view()}) != organization)
+  if (ledger::organization_of(out.root_key) != organization)
     return fail(errc::wrong_organization,
                 "the greeter's root key is not that of the link's organization");
   return out;

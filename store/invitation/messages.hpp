@@ -14,7 +14,7 @@
 
 #include "crypto/sign.hpp"
 #include "store/invitation/pairing.hpp"
-#include "store/ledger/view.hpp"
+#include "store/ledger/sealing.hpp"
 
 namespace keyfold::invitation {
 
@@ -30,10 +30,6 @@ enum class message_kind : std::uint8_t {
 };
 
 inline constexpr std::size_t max_payload = 64 * 1024;  ///< of one message through the conduit
-inline constexpr std::size_t max_label = 128;          ///< bytes of UTF-8
-inline constexpr std::size_t max_email = 254;
-inline constexpr std::size_t max_name = 255;
-inline constexpr std::size_t max_relay_addresses = 16;
 
 /// The public keys of one who comes in.
 struct claimed_keys {

@@ -14,9 +14,6 @@ constexpr std::string_view handle_context = "keyfold/v1/handle";
 constexpr std::string_view earlier_context = "keyfold/v1/earlier";
 constexpr std::string_view name_context = "keyfold/v1/workspace-name";
 constexpr std::string_view chunking_context = "keyfold/v1/chunking";
-constexpr std::size_t max_email_size = 254;
-constexpr std::size_t max_person_name_size = 254;
-constexpr std::size_t max_label_size = 128;
 constexpr std::size_t max_workspace_name_size = 255;
 
 bytes_view target_bytes(const key_target& target) {
@@ -158,7 +155,8 @@ bool is_plain_text(std::string_view text, std::size_t max, std::string_view forb
     const auto used =
         utf8proc_iterate(left.data(), static_cast<utf8proc_ssize_t>(left.size()), &code);
     const bool control = code < 0x20 || (code >= 0x7f && code < 0xa0);
-    if (used <= 0 || control) return false;
+    const bool turns = (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+    if (used <= 0 || control || turns) return false;
     if (code < 0x80 && forbidden.find(static_cast<char>(code)) != std::string_view::npos)
       return false;
     left = left.subspan(static_cast<std::size_t>(used));

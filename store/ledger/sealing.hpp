@@ -29,6 +29,10 @@ using key_target = std::optional<workspace_id>;
                                                    const key_target& target, epoch_number epoch,
                                                    bytes_view sealed);
 
+inline constexpr std::size_t max_email_size = 254;
+inline constexpr std::size_t max_person_name_size = 254;
+inline constexpr std::size_t max_label_size = 128;
+
 struct human_handle {
   std::string email;
   std::string name;
@@ -63,7 +67,8 @@ struct human_handle {
 [[nodiscard]] expected<symmetric_key> open_chunking(const symmetric_key& first_key,
                                                     workspace_id workspace, bytes_view sealed);
 
-/// UTF-8 of 1 to `max` bytes without control characters and without any of `forbidden`.
+/// UTF-8 of 1 to `max` bytes without control characters, without those that turn the direction of
+/// writing around (a person must see what he confirms), and without any of `forbidden`.
 [[nodiscard]] bool is_plain_text(std::string_view text, std::size_t max,
                                  std::string_view forbidden = {});
 

@@ -108,7 +108,7 @@ std::optional<registered> registry::find(std::string_view name) const {
 
 expected<invitation::creation_token> registry::create_token(std::string_view name, timestamp now,
                                                             random_source& random) {
-  if (!ledger::is_plain_text(name, invitation::max_organization_name))
+  if (!ledger::is_plain_text(name, ledger::max_name_size, "/:"))
     return fail(errc::bad_organization_name, "not a name that an organization may have");
   if (find(name)) return fail(errc::organization_exists, "there is an organization of that name");
   const auto token = random.id<invitation::creation_token>();

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "store/invitation/events.hpp"
+#include "store/ledger/certificate.hpp"
 
 using namespace keyfold;
 using namespace keyfold::invitation;
@@ -27,7 +28,7 @@ struct newcomer {
         {"a", "b"}, {}};
   }
   [[nodiscard]] organization_id organization() const {
-    return hash_as<organization_id>("keyfold/v1/organization", {root.public_key().view()});
+    return ledger::organization_of(root.public_key());
   }
   std::unique_ptr<random_source> random;
   guest_keys keys;
@@ -83,7 +84,7 @@ TEST_CASE("a claim whose texts could steer a terminal, or are too long, is refus
   CHECK(decoded([](claim& c) { c.label = "a\x1b[2J"; }).error().code == errc::malformed);
   CHECK(decoded([](claim& c) { c.name = "Bob\xe2\x80\xae"; }).error().code == errc::malformed);
   CHECK(decoded([](claim& c) { c.email = "\xff"; }).error().code == errc::malformed);
-  CHECK(decoded([](claim& c) { c.label.assign(max_label + 1, 'a'); }).error().code ==
+  CHECK(decoded([](claim& c) { c.label.assign(ledger::max_label_size + 1, 'a'); }).error().code ==
         errc::malformed);
   CHECK(decoded([](claim& c) { c.name = "Böb Müller"; }));
 }

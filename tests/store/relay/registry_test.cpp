@@ -87,7 +87,7 @@ TEST_CASE("an open relay lets anyone create, but an id and a name once, and not 
 
 TEST_CASE("what is no genesis creates nothing") {
   desk d(true);
-  d.genesis = {1, 2, 3};
+  d.genesis = {0xc0};
   CHECK(code(d.create("wonderland", {})) == errc::malformed);
   d.org.add("bob");
   d.genesis = ledger::encode_certificate(d.org.records.back().certificate);
