@@ -15,6 +15,11 @@ int base32_value(char c) {
 
 }  // namespace
 
+// Not in the header: inlined, GCC 12 takes its reallocation for a write out of bounds (-Warray-bounds).
+void append(bytes& out, bytes_view tail) {
+  out.insert(out.end(), tail.begin(), tail.end());
+}
+
 void append_u64(bytes& out, std::uint64_t value) {
   for (int shift = 56; shift >= 0; shift -= 8)
     out.push_back(static_cast<std::uint8_t>(value >> shift));

@@ -35,9 +35,7 @@ inline std::string to_string(bytes_view data) {
 }
 
 /// Appends `tail` to `out`.
-inline void append(bytes& out, bytes_view tail) {
-  out.insert(out.end(), tail.begin(), tail.end());
-}
+void append(bytes& out, bytes_view tail);
 /// Appends `value` as 8 bytes, big endian (so that byte order is numeric order).
 void append_u64(bytes& out, std::uint64_t value);
 /// Reads 8 big-endian bytes; `data` must have at least 8.
