@@ -73,6 +73,22 @@ void restart(self_pointer self, const caf::down_msg& down) {
   }
 }
 
+/// What the relay says of its ledger is held against what is here: a step back or a fork is not taken in
+/// silence.
+void examine(const device_actor_state& s, const net::hello_answer& greeting) {
+  if (!s.current->state.organization().founded()) return;
+  const auto said = ledger::verify_statement(greeting.statement, greeting.signature,
+                                             s.current->state.organization().receipt_key());
+  if (!said) return;  // the link refuses such a greeting
+  const auto found = s.current->state.evidence_against(*said);
+  if (!found) return;
+  if (ledger::convicts(found->what))
+    spdlog::error("the relay lies: two statements of it contradict each other");
+  else
+    spdlog::warn(
+        "the relay is behind what this device holds: it may have been restored from a backup");
+}
+
 void refresh(self_pointer self) {
   self->request(self->state.ledger, caf::infinite, refresh_ledger{})
       .then([](const expected<ledger_view>&) {}, [](const caf::error&) {});
@@ -167,6 +183,7 @@ device_actor::behavior_type device(self_pointer self, device_options options,
       [self](const relay_online& greeted) {
         self->state.relay.state = link_state::online;
         self->state.relay.why.reset();
+        examine(self->state, greeted.greeting);
         refresh(self);
         tell_all(self, greeted);
       },

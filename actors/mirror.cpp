@@ -103,7 +103,11 @@ void fetch(self_pointer self, const std::set<object_id>& missing) {
             for (auto& waiting : std::exchange(now.waiting, {})) waiting.deliver(came);
             schedule(self, look_again_after);
           },
-          [self](const caf::error&) { state_of(self).fetching = false; });
+          [self](const caf::error& e) {
+            state_of(self).fetching = false;
+            for (auto& waiting : std::exchange(state_of(self).waiting, {}))
+              waiting.deliver(mirrored(tl::unexpected(to_error(e))));
+          });
 }
 
 /// Writes what the tree shows to the disk. Gives true when there is nothing more to do now.

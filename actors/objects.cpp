@@ -35,8 +35,9 @@ expected<object_services> open_object_services(const std::string& folder,
   storage->sealed = db::sealed_store(*storage->plain, local_key, system_random());
   KEYFOLD_TRY(storage->objects,
               object::store::open(folder + "/objects", *storage->sealed, prefix_of(part::objects)));
-  return object_services{
-      {storage, storage->sealed.get()}, {storage, storage->objects.get()}, local_key,
+  return object_services{{storage, storage->sealed.get()},
+                         {storage, storage->objects.get()},
+                         local_key,
                          storage->closed.gone.get_future().share()};
 }
 

@@ -14,7 +14,8 @@ struct object_services {
   std::shared_ptr<db::store> store;  ///< the device's database; values are encrypted
   std::shared_ptr<object::store> objects;
   symmetric_key local_key;
-  std::shared_future<void> closed;  ///< ready once the last holder is gone and the database is closed
+  std::shared_future<void>
+      closed;  ///< ready once the last holder is gone and the database is closed
 };
 
 /// Opens or makes a device's database and object store in `folder`. `errc::database_locked`,

@@ -157,8 +157,8 @@ session_actor::behavior_type session(self_pointer self, session_options options)
 
 class listener final : public session_listener {
  public:
-  listener(caf::actor_system& system, std::shared_ptr<net::transport> transport)
-      : system_(system), transport_(std::move(transport)) {}
+  listener(caf::actor_system& system, const std::shared_ptr<net::transport>& transport)
+      : system_(system), transport_(transport) {}
 
   void serve(const registry_actor& registry) override {
     const std::lock_guard guard(mutex_);
@@ -172,10 +172,12 @@ class listener final : public session_listener {
   }
   void on_up(net::link_id link, const net::peer& who) override {
     const std::lock_guard guard(mutex_);
-    if (!registry_) return transport_->drop(link, {errc::disconnected, "the relay is not serving"});
+    const auto transport = transport_.lock();
+    if (!transport) return;
+    if (!registry_) return transport->drop(link, {errc::disconnected, "the relay is not serving"});
     // 0 is nobody; numbers are never used again.
     const session_peer peer{++last_number_, who.key, who.address, net::hello_mode::member};
-    sessions_[link] = system_.spawn(session, session_options{transport_, link, peer, registry_});
+    sessions_[link] = system_.spawn(session, session_options{transport, link, peer, registry_});
   }
   void on_message(net::link_id link, net::message m) override {
     const std::lock_guard guard(mutex_);
@@ -192,7 +194,7 @@ class listener final : public session_listener {
 
  private:
   caf::actor_system& system_;
-  std::shared_ptr<net::transport> transport_;
+  std::weak_ptr<net::transport> transport_;  // transport holds its listeners
   std::mutex mutex_;
   registry_actor registry_;
   relay::session_number last_number_ = 0;
@@ -201,9 +203,9 @@ class listener final : public session_listener {
 
 }  // namespace
 
-std::shared_ptr<session_listener> make_session_listener(caf::actor_system& system,
-                                                        std::shared_ptr<net::transport> transport) {
-  return std::make_shared<listener>(system, std::move(transport));
+std::shared_ptr<session_listener> make_session_listener(
+    caf::actor_system& system, const std::shared_ptr<net::transport>& transport) {
+  return std::make_shared<listener>(system, transport);
 }
 
 }  // namespace keyfold::actors

@@ -15,6 +15,6 @@ class session_listener : public net::listener {
   virtual void stop() = 0;
 };
 [[nodiscard]] std::shared_ptr<session_listener> make_session_listener(
-    caf::actor_system& system, std::shared_ptr<net::transport> transport);
+    caf::actor_system& system, const std::shared_ptr<net::transport>& transport);
 
 }  // namespace keyfold::actors

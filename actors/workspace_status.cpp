@@ -36,11 +36,20 @@ void walk(const workspace_state& s, const workspace::shown_entry& folder, const 
   }
 }
 
+/// True when somebody changed files on disk who may not.
+bool has_unwritable(const mirror_report& mirror) {
+  const auto files = mirror.files();
+  return std::any_of(files.begin(), files.end(),
+                     [](const auto& file) { return file.reason == "read_only"; });
+}
+
 std::string overall(const workspace_state& s, bool pending) {
   if (!ledger::may_read(s.role())) return "revoked";
   if (s.mirror_said && s.mirror_said->trouble())
     return std::string(to_string(s.mirror_said->trouble()->code));
   if (s.engine.read_only()) return "update_needed";
+  if (s.stalled && s.stalled->code == errc::role_insufficient) return "read_only";
+  if (s.mirror_said && has_unwritable(*s.mirror_said)) return "read_only";
   if (pending) return s.online && !s.stalled ? "syncing" : "local";
   return s.online ? "synced" : "offline";
 }

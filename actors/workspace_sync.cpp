@@ -122,6 +122,7 @@ void put_object(workspace_pointer self, const object_id& object) {
             carry_out(self, state_of(self).push.put_failed(object, data.error()));
           },
           [self, object](const caf::error& e) {
+            --state_of(self).uploading;
             carry_out(self, state_of(self).push.put_failed(object, to_error(e)));
           });
 }

@@ -14,6 +14,12 @@ namespace {
 
 constexpr auto closing_patience = std::chrono::seconds(5);
 
+net::transport_options transport_options() {
+  net::transport_options out;
+  out.last_retry = longest_reconnect;
+  return out;
+}
+
 bool names(const std::string& text, const vault::header& header) {
   return text == header.organization_name || text == to_text(header.organization);
 }
@@ -21,7 +27,9 @@ bool names(const std::string& text, const vault::header& header) {
 }  // namespace
 
 agent::agent(home_paths home)
-    : home_(std::move(home)), system_(config_), transport_(std::make_shared<net::transport>()) {
+    : home_(std::move(home)),
+      system_(config_),
+      transport_(std::make_shared<net::transport>(transport_options())) {
   const auto folder = vault::folder::open(home_.vault().string());
   std::vector<std::string> unreadable;
   auto files =

@@ -11,6 +11,9 @@
 
 namespace keyfold::apps {
 
+/// Agents wait at most so long between two attempts to reach their relay: a person waits for some.
+inline constexpr std::chrono::seconds longest_reconnect{5};
+
 /// A device of this home, locked or not.
 struct known_device {
   vault::header header;

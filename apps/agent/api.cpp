@@ -7,7 +7,8 @@
 namespace keyfold::apps {
 namespace {
 
-constexpr auto connecting_patience = std::chrono::seconds(3);
+/// A little more than the longest wait between two attempts to connect.
+constexpr auto connecting_patience = longest_reconnect + std::chrono::seconds(1);
 
 std::string format_time(std::time_t seconds, const std::string& fraction) {
   std::tm parts{};

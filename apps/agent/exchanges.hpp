@@ -8,7 +8,7 @@
 
 namespace keyfold::apps {
 
-/// Thread-safe. An exchange is forgotten when its last event was asked for, or a new one needs its place.
+/// Thread-safe. An exchange is forgotten when its last event was asked for, or when nobody asked for long.
 class exchanges {
  public:
   static constexpr std::size_t most = 64;
@@ -22,8 +22,12 @@ class exchanges {
   void stop();
 
  private:
+  struct entry {
+    actors::exchange_actor exchange;
+    std::chrono::milliseconds asked;  ///< when anybody last did
+  };
   std::mutex mutex_;
-  std::map<std::string, actors::exchange_actor> running_;
+  std::map<std::string, entry> running_;
 };
 
 }  // namespace keyfold::apps

@@ -124,38 +124,64 @@ std::array<timespec, 2> times_of(std::int64_t mtime_ns) {
   return {timespec{0, UTIME_OMIT}, timespec{(mtime_ns - rest) / second, rest}};
 }
 
-/// Beside the target under another name, then renamed into its place.
-expected<void> write_file(const content_access& access, const workspace::file_content& content,
-                          const std::string& local) {
-  const auto temporary =
-      local + ".keyfold-tmp-" + std::to_string(system_random().below(1'000'000'000));
-  const mode_t mode = content.executable ? 0777 : 0666;
-  const auto written = [&]() -> expected<void> {
-    const db::file file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
-    if (!file) return fail_local("cannot write " + local);
-    KEYFOLD_CHECK(
-        read_file(access, content, [&](bytes_view data) { return db::write_all(file, data); }));
-    if (futimens(file.get(), times_of(content.mtime_ns).data()) != 0)
-      return fail_local("cannot write " + local);
-    if (fsync(file.get()) != 0) return fail_local("cannot write " + local);
-    if (::rename(temporary.c_str(), local.c_str()) != 0) return fail_local("cannot write " + local);
-    return {};
-  }();
-  if (!written) ::unlink(temporary.c_str());
-  return written;
+/// A name in an open folder. Everything below the path that the user gave is named so, and no symlink is
+/// followed: what was fetched before must not lead what is fetched now elsewhere (THREATS A21).
+struct local_name {
+  int folder;
+  std::string name;
+};
+
+/// Runs `make` for a temporary name beside the target, then renames it into the target's place.
+template <class Make>
+expected<void> replace(const local_name& at, Make make) {
+  const auto temporary = ".keyfold-tmp-" + to_text(system_random().id<version_id>());
+  expected<void> made = make(temporary);
+  if (made && ::renameat(at.folder, temporary.c_str(), at.folder, at.name.c_str()) != 0)
+    made = fail_local("cannot write " + at.name);
+  if (!made) ::unlinkat(at.folder, temporary.c_str(), 0);
+  return made;
 }
 
-expected<void> write_symlink(const workspace::symlink_content& content, const std::string& local) {
-  const auto target = to_string(content.target);
-  if (::symlink(target.c_str(), local.c_str()) != 0)
-    return fail_local("cannot make the symlink " + local);
-  utimensat(AT_FDCWD, local.c_str(), times_of(content.mtime_ns).data(), AT_SYMLINK_NOFOLLOW);
-  return {};
+expected<void> write_file(const content_access& access, const workspace::file_content& content,
+                          const local_name& at) {
+  return replace(at, [&](const std::string& temporary) -> expected<void> {
+    const mode_t mode = content.executable ? 0777 : 0666;
+    const db::file file(
+        ::openat(at.folder, temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
+    if (!file) return fail_local("cannot write " + at.name);
+    KEYFOLD_CHECK(
+        read_file(access, content, [&](bytes_view data) { return db::write_all(file, data); }));
+    if (futimens(file.get(), times_of(content.mtime_ns).data()) != 0 || fsync(file.get()) != 0)
+      return fail_local("cannot write " + at.name);
+    return {};
+  });
+}
+
+expected<void> write_symlink(const workspace::symlink_content& content, const local_name& at) {
+  return replace(at, [&](const std::string& temporary) -> expected<void> {
+    const auto target = to_string(content.target);
+    if (::symlinkat(target.c_str(), at.folder, temporary.c_str()) != 0 ||
+        utimensat(at.folder, temporary.c_str(), times_of(content.mtime_ns).data(),
+                  AT_SYMLINK_NOFOLLOW) != 0)
+      return fail_local("cannot make the symlink " + at.name);
+    return {};
+  });
+}
+
+/// `follow`: the path that the user gave himself may be a symlink to a folder.
+expected<db::file> make_folder_at(const local_name& at, bool follow) {
+  if (::mkdirat(at.folder, at.name.c_str(), 0777) != 0 && errno != EEXIST)
+    return fail_local("cannot make the folder " + at.name);
+  const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW);
+  db::file folder(::openat(at.folder, at.name.c_str(), flags));
+  if (!folder)
+    return fail_local("cannot open the folder " + at.name + " (a symlink is not followed)");
+  return folder;
 }
 
 expected<void> export_entry(const content_access& access, const actors::path& at,
-                            const workspace::shown_entry& entry, const std::string& local,
-                            copied& total) {
+                            const workspace::shown_entry& entry, const local_name& local,
+                            bool follow, copied& total) {
   if (entry.kind != workspace::node_kind::folder) {
     if (!entry.version) return {};
     ++total.files;
@@ -165,16 +191,14 @@ expected<void> export_entry(const content_access& access, const actors::path& at
     }
     return write_symlink(std::get<workspace::symlink_content>(entry.version->content), local);
   }
-  std::error_code problem;
-  fs::create_directories(local, problem);
-  if (problem)
-    return fail(errc::io_failed, "cannot make the folder " + local + ": " + problem.message());
+  KEYFOLD_TRY(const auto folder, make_folder_at(local, follow));
   KEYFOLD_TRY(const auto children, access.agent_of.ask_flat<std::vector<actors::listed_entry>>(
                                        access.workspace.actor, actors::list_folder{at}));
   for (const auto& child : children) {
     auto below = at;
     below.push_back(child.shown.name);
-    KEYFOLD_CHECK(export_entry(access, below, child.shown, local + "/" + child.shown.name, total));
+    KEYFOLD_CHECK(
+        export_entry(access, below, child.shown, {folder.get(), child.shown.name}, false, total));
   }
   return {};
 }
@@ -213,7 +237,12 @@ expected<copied> export_local(const content_access& access, const actors::path& 
   const bool into =
       entry.shown.kind != workspace::node_kind::folder && fs::is_directory(local, problem);
   if (into && !at.empty()) target += "/" + at.back();
-  KEYFOLD_CHECK(export_entry(access, at, entry.shown, target, total));
+  const auto path = fs::path(target).lexically_normal();
+  const auto name = path.has_filename() ? path.filename() : path.parent_path().filename();
+  const auto above = path.has_filename() ? path.parent_path() : path.parent_path().parent_path();
+  KEYFOLD_TRY(const auto folder, db::open_folder(above.string()));
+  KEYFOLD_CHECK(export_entry(access, at, entry.shown,
+                             {folder.get(), name.empty() ? "." : name.string()}, true, total));
   return total;
 }
 

@@ -38,8 +38,11 @@ class prompter {
       asked_ = asked::code;
     }
     if (kind == "confirm") {
-      std::cout << "Let in: " << cell(event["name"]) << " <" << cell(event["email"]) << "> on "
-                << cell(event["device"]) << '\n';
+      if (event["email"].is_null())
+        std::cout << "Let in your new device " << cell(event["device"]) << ".\n";
+      else
+        std::cout << "Let in: " << cell(event["name"]) << " <" << cell(event["email"]) << "> on "
+                  << cell(event["device"]) << '\n';
       if (profile_.empty() && !event["email"].is_null())
         std::cout << "Profile (administrator, member, external), or nothing to refuse:\n> "
                   << std::flush;

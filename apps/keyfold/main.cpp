@@ -17,6 +17,18 @@ bool asks_for_json(int argc, char** argv) {
   return false;
 }
 
+/// What is wrong with a line that does not parse.
+std::string explain(const CLI::App& app, const CLI::ParseError& problem, int argc, char** argv) {
+  const std::string first = argc > 1 ? argv[1] : "";
+  const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
+  const bool known = std::any_of(commands.begin(), commands.end(), [&](const CLI::App* command) {
+    return command->get_name() == first;
+  });
+  if (!first.empty() && first[0] != '-' && !known)
+    return "there is no command " + first + "; see keyfold --help";
+  return std::string(problem.what()) + "; see keyfold --help";
+}
+
 int run(int argc, char** argv) {
   CLI::App app("Keyfold: shared folders that nobody else can read", "keyfold");
   commander c(app);
@@ -34,7 +46,7 @@ int run(int argc, char** argv) {
     std::cout << app.help("", CLI::AppFormatMode::All);
   } catch (const CLI::ParseError& problem) {
     c.options().json_output = asks_for_json(argc, argv);
-    c.fail_with({errc::usage, std::string(problem.what()) + "; see keyfold --help"});
+    c.fail_with({errc::usage, explain(app, problem, argc, argv)});
   }
   return static_cast<int>(c.exit());
 }

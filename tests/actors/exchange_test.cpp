@@ -21,17 +21,19 @@ struct shell {
       asked.push_back(request);
       return answer(request);
     });
-    exchange = system->spawn(
-        [this, online](exchange_actor::stateful_pointer<exchange_state> self) -> exchange_actor::behavior_type {
-          auto setup = std::make_unique<exchange_setup>();
-          invitation::greeter::options side;
-          side.terms.token.value[0] = 7;
-          side.terms.secret.emplace();
-          setup->token = side.terms.token;
-          setup->side = std::make_unique<invitation::greeter>(side);
-          setup->carry_out = [](exchange_pointer, const invitation::effect&) { return expected<void>{}; };
-          return run_exchange(self, std::move(setup), link, online);
-        });
+    exchange = system->spawn([this, online](exchange_actor::stateful_pointer<exchange_state> self)
+                                 -> exchange_actor::behavior_type {
+      auto setup = std::make_unique<exchange_setup>();
+      invitation::greeter::options side;
+      side.terms.token.value[0] = 7;
+      side.terms.secret.emplace();
+      setup->token = side.terms.token;
+      setup->side = std::make_unique<invitation::greeter>(side);
+      setup->carry_out = [](exchange_pointer, const invitation::effect&) {
+        return expected<void>{};
+      };
+      return run_exchange(self, std::move(setup), link, online);
+    });
     run();
   }
   ~shell() {
@@ -50,7 +52,8 @@ struct shell {
   exchange_event next() {
     exchange_event got;
     caf::scoped_actor self(*system);
-    const auto request = self->request(exchange, caf::infinite, next_event{std::chrono::milliseconds(0)});
+    const auto request =
+        self->request(exchange, caf::infinite, next_event{std::chrono::milliseconds(0)});
     run();
     dynamic_cast<caf::scheduler::test_coordinator&>(system->scheduler()).trigger_timeouts();
     run();

@@ -20,12 +20,14 @@ struct ledger_world {
   caf::actor_system system{config};
   std::function<void()> before_append = [] {};
   caf::actor owner = system.spawn([]() -> caf::behavior { return {[](const ledger_changed&) {}}; });
-  link_actor link = system.spawn(
-      tests::fake_link, [this](const net::client_session::request& request) { return answer(request); });
+  link_actor link =
+      system.spawn(tests::fake_link,
+                   [this](const net::client_session::request& request) { return answer(request); });
   ledger_actor ledger = start();
 
   ~ledger_world() {
-    for (const auto& each : {caf::actor_cast<caf::actor>(ledger), caf::actor_cast<caf::actor>(link), owner})
+    for (const auto& each :
+         {caf::actor_cast<caf::actor>(ledger), caf::actor_cast<caf::actor>(link), owner})
       caf::anon_send_exit(each, caf::exit_reason::user_shutdown);
   }
 
@@ -33,14 +35,15 @@ struct ledger_world {
     const auto id = relay.org.state.id();
     auto stored = load_ledger(*store, id);
     REQUIRE(stored);
-    return spawn_ledger(system, {store, id, relay.org.alice.user, relay.org.alice.key}, std::move(*stored), link,
-                        caf::actor_cast<ledger_owner>(owner));
+    return spawn_ledger(system, {store, id, relay.org.alice.user, relay.org.alice.key},
+                        std::move(*stored), link, caf::actor_cast<ledger_owner>(owner));
   }
 
   net::answer_or_failure answer(const net::client_session::request& request) {
     if (request.kind == net::message_kind::ledger_pull) {
       const auto body = net::decode<net::ledger_pull>(request.body.view());
-      const auto pulled = relay.core->pull(relay.alice_session, body->from, body->workspace, body->max);
+      const auto pulled =
+          relay.core->pull(relay.alice_session, body->from, body->workspace, body->max);
       if (!pulled) return tl::unexpected(net::failure{pulled.error(), {}});
       const net::ledger_pull_answer said{pulled->head, pulled->records.size()};
       return net::answer{net::encode(said), net::encode_list(pulled->records)};
@@ -64,8 +67,8 @@ struct ledger_world {
   statement create_workspace(const std::string& name) {
     return [this, name](const ledger_snapshot& now) {
       const auto& alice = relay.org.alice;
-      return ledger::make_workspace_created({now.state, now.keys, alice.device, alice.signing, 1, system_random()},
-                                            name);
+      return ledger::make_workspace_created(
+          {now.state, now.keys, alice.device, alice.signing, 1, system_random()}, name);
     };
   }
 };
