@@ -198,6 +198,8 @@ class Relay:
         """SIGTERM, which must do within 5 seconds."""
         if not end(self.process.popen.pid, timeout=6):
             raise Failure(f"the relay does not stop within 5 s: {self.process}")
+        if self.process.popen.wait() != 0:
+            raise Failure(f"the relay stopped with {self.process.popen.returncode}: {self.process}")
 
     def kill(self):
         self.process.kill()

@@ -69,6 +69,24 @@ class Files(keyfold.Case):
         alice.run("rm", "-r", "papers:/b")
         self.assertEqual(alice.names("papers:/"), [])
 
+    def test_what_is_fetched_does_not_follow_a_symlink_that_was_fetched_before(self):
+        alice = self.alice
+        victim = self.world.folder / "victim"
+        victim.mkdir()
+        evil = self.world.folder / "evil"
+        evil.mkdir()
+        (evil / "x").symlink_to(victim)
+        alice.run("put", evil, "papers:/evil")
+        out = self.world.folder / "out"
+        alice.run("get", "papers:/evil", out)
+        self.assertTrue((out / "x").is_symlink())
+        alice.run("get", "papers:/evil", out)  # again: the symlink is replaced by itself
+        alice.run("rm", "papers:/evil/x")
+        alice.run("mkdir", "papers:/evil/x")
+        alice.put_bytes(b"key", "papers:/evil/x/authorized_keys")
+        alice.run("get", "papers:/evil", out, expect=FAILED)
+        self.assertEqual(list(victim.iterdir()), [])
+
     def test_a_file_put_again_has_its_new_bytes(self):
         for content in (b"first", b"second, which is longer", b""):
             self.alice.put_bytes(content, "papers:/file")
