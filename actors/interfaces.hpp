@@ -134,6 +134,16 @@ struct list_nodes {
   std::vector<node_id> merged;
 };
 
+/// Which folders show these nodes now: several of one name show as one.
+struct resolve_folders {
+  std::set<node_id> nodes;
+};
+struct resolved_folder {
+  std::vector<node_id> merged;  ///< all nodes behind the name, the oldest first
+  std::size_t depth = 0;        ///< number of names in its path
+};
+using resolved_list = std::vector<resolved_folder>;
+
 struct make_folder {
   path at;
 };
@@ -421,6 +431,8 @@ KEYFOLD_MESSAGE(registered_list)
 KEYFOLD_MESSAGE(list_folder)
 KEYFOLD_MESSAGE(find_entry)
 KEYFOLD_MESSAGE(list_nodes)
+KEYFOLD_MESSAGE(resolve_folders)
+KEYFOLD_MESSAGE(resolved_list)
 KEYFOLD_MESSAGE(make_folder)
 KEYFOLD_MESSAGE(move_entry)
 KEYFOLD_MESSAGE(remove_entry)

@@ -68,17 +68,12 @@ std::set<object_id> missing_objects(mirror_state& s, const shown_tree& tree,
   return out;
 }
 
-/// Folders of the tree that changed, as the planner wants them; a folder that is not shown has nothing to say.
-std::vector<mirror::shown_folder> changed_folders(mirror_state& s) {
+/// Folders of the tree that changed, as the planner wants them; one that is not shown has nothing to say.
+std::vector<mirror::shown_folder> changed_folders(mirror_state& s, caf::scoped_actor& self) {
   std::vector<mirror::shown_folder> out;
-  for (const auto& node : std::exchange(s.changed_folders, {})) {
-    if (node == workspace::root_node) {
-      out.push_back({{node}, 0});
-      continue;
-    }
-    for (const auto& row : s.base.rows_of(node))
-      if (const auto at = s.base.path_of(row.id)) out.push_back({{node}, mirror::depth_of(*at)});
-  }
+  auto resolved = s.ask<resolved_list>(self, resolve_folders{std::exchange(s.changed_folders, {})});
+  if (!resolved) return out;
+  for (auto& folder : *resolved) out.push_back({std::move(folder.merged), folder.depth});
   return out;
 }
 
@@ -118,9 +113,8 @@ expected<bool> apply_tree(self_pointer self, caf::scoped_actor& blocking) {
   const mirror::list_shown list = [&](std::span<const node_id> merged) {
     return tree.list(merged);
   };
-  // Folders merged under one name are compared as a whole; the planner is told them by their listing.
   const bool whole = std::exchange(s.whole_tree, false);
-  const auto folders = changed_folders(s);
+  const auto folders = changed_folders(s, blocking);
   const auto plan =
       whole ? mirror::plan_disk_whole(s.base, list) : mirror::plan_disk(s.base, list, folders);
   const auto missing = missing_objects(s, tree, plan);

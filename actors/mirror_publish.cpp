@@ -104,7 +104,10 @@ class publisher {
     if (change.new_parent) return std::nullopt;
     auto& children = listings_[change.parent];
     if (!children) {
-      auto listed = s_.ask<std::vector<workspace::shown_entry>>(self_, list_nodes{{change.parent}});
+      const auto folder = s_.ask<resolved_list>(self_, resolve_folders{{change.parent}});
+      const auto merged =
+          folder && !folder->empty() ? folder->front().merged : std::vector{change.parent};
+      auto listed = s_.ask<std::vector<workspace::shown_entry>>(self_, list_nodes{merged});
       children = listed ? std::move(*listed) : std::vector<workspace::shown_entry>{};
     }
     const auto found = std::find_if(children->begin(), children->end(),

@@ -44,6 +44,19 @@ expected<std::vector<listed_entry>> list(workspace_pointer self, const path& at)
   return out;
 }
 
+resolved_list resolve(workspace_pointer self, const resolve_folders& request) {
+  auto& engine = state_of(self).engine;
+  std::map<node_id, resolved_folder> out;
+  for (const auto& node : request.nodes) {
+    const auto at = engine.tree().path_of(node);
+    const auto folder = at ? engine.tree().find(*at) : std::nullopt;
+    if (folder) out.insert_or_assign(folder->node, resolved_folder{folder->merged, at->size()});
+  }
+  resolved_list list;
+  for (auto& [node, folder] : out) list.push_back(std::move(folder));
+  return list;
+}
+
 done make(workspace_pointer self, const path& at) {
   auto& engine = state_of(self).engine;
   KEYFOLD_TRY(const auto place, engine.free_place(at));
@@ -192,6 +205,7 @@ workspace_actor::behavior_type behavior(workspace_pointer self) {
       [self](const list_folder& r) { return list(self, r.at); },
       [self](const find_entry& r) { return find(self, r.at); },
       [self](const list_nodes& r) { return state_of(self).engine.tree().list(r.merged); },
+      [self](const resolve_folders& r) { return resolve(self, r); },
       [self](const make_folder& r) { return finish_void(self, make(self, r.at)); },
       [self](const move_entry& r) {
         return finish_void(self, state_of(self).engine.move_at(r.from, r.to, true));

@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+"""Whole transfers through real programs: a mirror of alice's, a relay, a mirror of bob's, all on this machine.
+
+    KEYFOLD_BIN=build/bin python3 tests/bench/transfer.py [--big MIB] [--small FILES]
+
+For each corpus: seconds from one rename() that puts it in place at alice until bob's folder has every file with its
+size and time, then whether the bytes are equal; processor seconds and peak resident memory of each program meanwhile.
+The machine's noise is in them: compare ratios of one run."""
+
+import argparse
+import os
+import random
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "e2e"))
+
+import keyfold
+import trees
+
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def cpu_seconds(pid):
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def peak_mib(pid):
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def make_big(folder, mib):
+    folder.mkdir()
+    with open(folder / "big.bin", "wb") as out:
+        for _ in range(mib):
+            out.write(os.urandom(1 << 20))
+
+
+def make_small(folder, count):
+    chosen = random.Random(1)
+    for i in range(count):
+        at = folder / f"d{i // 100}"
+        if i % 100 == 0:
+            at.mkdir(parents=True)
+        (at / f"f{i}.bin").write_bytes(chosen.randbytes(chosen.randint(1024, 16384)))
+
+
+def facts(folder):
+    out = {}
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.name.startswith(".keyfold"):
+            stat = path.stat()
+            out[str(path.relative_to(folder))] = (stat.st_size, stat.st_mtime_ns)
+    return out
+
+
+def measure(name, programs, source, target, prepared):
+    before = {role: cpu_seconds(pid) for role, pid in programs.items()}
+    wanted = facts(prepared)
+    started = time.monotonic()
+    os.rename(prepared, source / prepared.name)
+    while facts(target / prepared.name) != wanted:  # a poll of the folder under measure: it has no event for us
+        if time.monotonic() - started > 900:
+            print(f"{name}: not done after 900 s")
+            return False
+        time.sleep(0.02)
+    seconds = time.monotonic() - started
+    equal = not trees.differences(trees.snapshot(source / prepared.name), trees.snapshot(target / prepared.name))
+    figures = "  ".join(f"{role} {cpu_seconds(pid) - before[role]:.1f} CPU s {peak_mib(pid):.0f} MiB"
+                        for role, pid in programs.items())
+    print(f"{name}: {seconds:.1f} s  {'equal' if equal else 'NOT EQUAL'}  {figures}", flush=True)
+    return equal
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--big", type=int, default=1024, help="MiB of the large file")
+    parser.add_argument("--small", type=int, default=10_000, help="number of small files, 1 to 16 KiB")
+    options = parser.parse_args()
+
+    class Transfer(keyfold.Case):
+        def runTest(self):
+            alice, bob = self.start_organization("bob")
+            alice.run("workspace", "create", "bench")
+            alice.share("bench", bob, "contributor")
+            folders = {}
+            for home in (alice, bob):
+                folders[home] = self.world.folder / f"{home.name}-mirror"
+                home.run("workspace", "mirror", "bench", folders[home])
+                home.sync("bench")
+            programs = {"A": alice.agent_pid(), "relay": self.relay.process.popen.pid, "B": bob.agent_pid()}
+            prepared = self.world.folder / "small"
+            make_small(prepared, options.small)
+            good = measure(f"{options.small} small files", programs, folders[alice], folders[bob], prepared)
+            prepared = self.world.folder / "big"
+            make_big(prepared, options.big)
+            good = measure(f"{options.big} MiB file", programs, folders[alice], folders[bob], prepared) and good
+            self.assertTrue(good)
+
+    keyfold.unittest.TextTestRunner(verbosity=0).run(Transfer())
+
+
+if __name__ == "__main__":
+    main()
