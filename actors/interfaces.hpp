@@ -251,7 +251,8 @@ using mirror_actor =
 using workspace_actor = caf::typed_actor<
     handles<list_folder, expected<std::vector<listed_entry>>>,  //
     handles<find_entry, expected<listed_entry>>,
-    handles<list_nodes, std::vector<workspace::shown_entry>>, handles<make_folder, expected<void>>,
+    handles<list_nodes, std::vector<workspace::shown_entry>>,
+    handles<resolve_folders, resolved_list>, handles<make_folder, expected<void>>,
     handles<move_entry, expected<void>>, handles<remove_entry, expected<void>>,
     handles<put_entries, expected<void>>,  // contents that are in the store
     handles<publish_changes, expected<std::vector<published_change>>>,  // the mirror's changes

@@ -138,7 +138,7 @@ expected<bool> apply_tree(self_pointer self, caf::scoped_actor& blocking) {
     if (skipped.why.code != errc::objects_missing)
       spdlog::info("mirror {}: {} is left: {}", s.root.folder(), skipped.path, skipped.why.message);
   }
-  if (!plan.complete) s.whole_tree = true;
+  if (!plan.complete || report.replan) s.whole_tree = true;
   return plan.complete && s.rescan.empty();
 }
 

@@ -75,7 +75,7 @@ expected<json> invite(api_context& context, const parameters& p, kind k,
 
 expected<json> invite_user(api_context& context, const parameters& p) {
   KEYFOLD_TRY(const auto email, p.text("email"));
-  if (email.find('@') == std::string::npos || email.size() > invitation::max_email)
+  if (email.find('@') == std::string::npos || email.size() > ledger::max_email_size)
     return fail(errc::usage, email + " is no e-mail address");
   return invite(context, p, kind::user, email);
 }
