@@ -18,7 +18,9 @@ constexpr std::size_t write_buffer_bytes = 8 * 1024 * 1024;
 constexpr int bloom_bits_per_key = 10;
 constexpr int open_files = 256;
 
+// Slice compares and copies with memcmp and memcpy, which must not be given a null pointer, not even for no bytes.
 leveldb::Slice slice(bytes_view data) {
+  if (data.empty()) return {};
   return {reinterpret_cast<const char*>(data.data()), data.size()};
 }
 bytes_view view_of(const leveldb::Slice& data) {
