@@ -91,7 +91,8 @@ void fetch(self_pointer self, const std::set<object_id>& missing) {
           [self](const mirrored& came) {
             auto& now = state_of(self);
             now.fetching = false;
-            now.whole_tree = true;
+            now.changed_folders.merge(now.without_content);
+            now.without_content.clear();
             if (came) return schedule(self);
             spdlog::info("mirror {}: contents are not here: {}", now.root.folder(),
                          came.error().message);
@@ -133,8 +134,10 @@ expected<bool> apply_tree(self_pointer self, caf::scoped_actor& blocking) {
   KEYFOLD_TRY(const auto report, mirror::apply(s.root, s.base, plan, content, system_random()));
   KEYFOLD_CHECK(s.transaction.commit(true));
   s.rescan.insert(report.rescan.begin(), report.rescan.end());
+  // What waits for its content is planned again when that has come, all else once the disk was read.
+  auto& again = missing.empty() ? s.changed_folders : s.without_content;
+  again.insert(report.replan_folders.begin(), report.replan_folders.end());
   for (const auto& skipped : report.skipped) {
-    if (skipped.why.code == errc::changed_on_disk) s.whole_tree = true;
     if (skipped.why.code != errc::objects_missing)
       spdlog::info("mirror {}: {} is left: {}", s.root.folder(), skipped.path, skipped.why.message);
   }

@@ -99,7 +99,8 @@ class publisher {
     return {};
   }
 
-  /// What the tree shows under that name in the change's folder, where that folder is in the tree already.
+  /// What the tree shows under that name in the change's folder, if the folder is in the tree already, and base
+  /// does not know it.
   std::optional<workspace::shown_entry> shown_at(const mirror_change& change) {
     if (change.new_parent) return std::nullopt;
     auto& children = listings_[change.parent];
@@ -112,7 +113,9 @@ class publisher {
     }
     const auto found = std::find_if(children->begin(), children->end(),
                                     [&](const auto& child) { return child.name == change.name; });
-    return found == children->end() ? std::nullopt : std::optional(*found);
+    // What base has a row of is on this disk already: this is another of its name.
+    if (found == children->end() || !s_.base.rows_of(found->node).empty()) return std::nullopt;
+    return *found;
   }
 
   mirrored create(gathered next) {
@@ -262,7 +265,10 @@ class publisher {
     }
     for (std::size_t i = 0; i < sent.size(); ++i) {
       auto& published = sent[i].published;
-      if (sent[i].change.what != mirror_change::kind::remove) {
+      if (sent[i].change.what == mirror_change::kind::remove) {
+        // What had not reached this disk is spared, and comes back.
+        s_.changed_folders.insert(sent[i].change.parent);
+      } else {
         published.node = (*answer)[i].node;
         published.version = (*answer)[i].version;
       }

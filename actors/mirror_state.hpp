@@ -28,6 +28,7 @@ struct mirror_state {
   std::unique_ptr<folder_watch> watch;
 
   std::set<node_id> changed_folders;  ///< of the tree, to be compared with base
+  std::set<node_id> without_content;  ///< folders where something waits for objects
   bool whole_tree = true;
   std::set<mirror::local_path> rescan;
   bool run_scheduled = false;

@@ -457,8 +457,14 @@ void applier::skip(std::size_t index, const error& why) {
   const bool differs = why.code == errc::changed_on_disk || why.code == errc::not_found ||
                        why.code == errc::unsafe_path;
   if (differs) report_.rescan.insert(parent_of(path));
-  const auto row = base_.get(plan_.actions[index].row);
+  const auto& action = plan_.actions[index];
+  const auto row = base_.get(action.row);
   if (row && is_own_name(row->local)) report_.replan = true;
+  const bool goes = action.what == disk_kind::park || action.what == disk_kind::remove;
+  const auto folder = base_.get(goes && row ? row->parent : action.folder.value_or(root_row));
+  report_.replan_folders.insert(!goes && !action.folder ? action.parent
+                                : folder                ? folder->node
+                                                        : workspace::root_node);
   report_.skipped.push_back({index, path, why});
 }
 

@@ -36,9 +36,11 @@ struct skipped_action {
 
 struct apply_report {
   std::size_t done = 0;
-  bool replan = false;  ///< something is still parked: after the rescan, plan the whole mirror
   std::vector<skipped_action> skipped;
   std::set<local_path> rescan;  ///< folders where the disk is not as base says
+  bool replan = false;  ///< something is still parked: after the rescan, plan the whole mirror
+  /// Folders of what was skipped, to be planned again: after the rescan, or when content has come.
+  std::set<node_id> replan_folders;
 };
 
 /// Applies the plan's actions in order and records each in `b`, whose transaction the caller

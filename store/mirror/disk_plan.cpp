@@ -1,6 +1,8 @@
 #include "store/mirror/disk_plan.hpp"
 
 #include <algorithm>
+#include <array>
+#include <map>
 
 namespace keyfold::mirror {
 
@@ -41,15 +43,16 @@ bool is_folder(const shown_item& item) {
 
 class disk_planner {
  public:
-  disk_planner(const base& b, const list_shown& list, bool whole, std::size_t most)
-      : base_(b), list_(list), whole_(whole), most_(most) {}
+  disk_planner(const base& b, const list_shown& list, std::size_t most)
+      : base_(b), list_(list), most_(most) {}
 
-  void start_at(const shown_folder& folder) {
-    for (const auto& node : folder.merged)
-      for (const auto& row : base_.rows_of(node))
-        if (is_folder(row)) return compare(row.id, row.node, folder.merged, folder.depth);
-    // Not on disk yet: its own folder is among those given, and makes it.
+  void start_at_root() {
+    whole_ = true;
+    compare(root_row, workspace::root_node, std::array{workspace::root_node}, 0);
   }
+  void start_at(std::span<const shown_folder> changed);
+  /// After finish(): true when a changed folder was not met, so that the whole must be planned.
+  bool overlooks() const;
   disk_plan finish();
 
  private:
@@ -60,6 +63,7 @@ class disk_planner {
     bool placed = false;  ///< takes a name that it does not have yet
   };
 
+  std::vector<base_row> folder_rows(std::span<const node_id> merged) const;
   void compare(std::optional<row_id> folder, const node_id& node, std::span<const node_id> merged,
                std::size_t depth);
   bool can_carry(std::optional<row_id> folder, const shown_item& item);
@@ -72,6 +76,7 @@ class disk_planner {
            const shown_item& item, std::size_t depth, row_id row);
   void bring_up(const base_row& row, std::optional<row_id> folder, const node_id& parent,
                 const shown_item& item, std::size_t depth);
+  bool moves_into_itself(const disk_action& move) const;
   void find_removes();
   void free_names();
   bool is_at(const base_row& row, std::optional<row_id> folder, const std::string& name) const {
@@ -80,20 +85,44 @@ class disk_planner {
 
   const base& base_;
   const list_shown& list_;
-  const bool whole_;
   const std::size_t most_;
+  bool whole_ = false;
+  std::span<const shown_folder> given_;
+  std::set<node_id> changed_;  ///< all nodes of `given_`
+  std::set<node_id> met_;      ///< nodes of the folders compared
   std::vector<planned> steps_;
+  std::map<node_id, disk_action> made_;  ///< folders to be made, by all nodes behind them
   std::set<row_id> compared_;
   std::set<row_id> kept_;  ///< rows that the tree still shows
   std::set<row_id> moving_;
   std::set<row_id> vanished_;    ///< rows that their folder no longer shows
   std::vector<row_id> removes_;  ///< deepest first
   std::set<row_id> removed_;
+  bool turned_ = false;  ///< something would move into itself
   disk_plan plan_;
 };
 
+void disk_planner::start_at(std::span<const shown_folder> changed) {
+  given_ = changed;
+  for (const auto& folder : changed) changed_.insert(folder.merged.begin(), folder.merged.end());
+  for (const auto& folder : changed) {
+    const auto rows = folder_rows(folder.merged);
+    // None is made by its own folder; which of two is the one, its own folder tells.
+    if (rows.size() == 1) compare(rows[0].id, rows[0].node, folder.merged, folder.depth);
+  }
+}
+
+std::vector<base_row> disk_planner::folder_rows(std::span<const node_id> merged) const {
+  std::vector<base_row> out;
+  for (const auto& node : merged)
+    for (auto& row : base_.rows_of(node))
+      if (is_folder(row)) out.push_back(std::move(row));
+  return out;
+}
+
 void disk_planner::compare(std::optional<row_id> folder, const node_id& node,
                            std::span<const node_id> merged, std::size_t depth) {
+  met_.insert(merged.begin(), merged.end());
   if (folder && !compared_.insert(*folder).second) return;
   auto items = list_(merged);
   std::erase_if(items, [&](const auto& item) { return !can_carry(folder, item); });
@@ -159,6 +188,7 @@ void disk_planner::place_folder(std::optional<row_id> folder, const node_id& par
       return;
     }
     add(disk_kind::make_folder, folder, parent, item, depth, root_row);
+    for (const auto& node : item.merged) made_.emplace(node, steps_.back().action);
     return compare(std::nullopt, item.node, item.merged, depth + 1);
   }
   if (!is_at(*row, folder, item.name)) add(disk_kind::move, folder, parent, item, depth, row->id);
@@ -166,8 +196,10 @@ void disk_planner::place_folder(std::optional<row_id> folder, const node_id& par
   if (another) {
     add(disk_kind::note, folder, parent, item, depth, row->id);
   }
+  const bool changed = std::any_of(item.merged.begin(), item.merged.end(),
+                                   [&](const auto& node) { return changed_.contains(node); });
   // Behind one name several folders may have come together, whose content then moves into this one.
-  if (whole_ || another || item.merged.size() > 1)
+  if (whole_ || changed || another || item.merged.size() > 1)
     compare(row->id, item.node, item.merged, depth + 1);
 }
 
@@ -201,6 +233,32 @@ void disk_planner::add(disk_kind what, std::optional<row_id> folder, const node_
                       (what == disk_kind::write && row == root_row);
   if (what == disk_kind::move) moving_.insert(row);
   steps_.push_back({{what, row, folder, parent, item}, depth, placed});
+}
+
+/// Whether the place to move to lies, on disk, in what is moved, and nothing between moves out before.
+bool disk_planner::moves_into_itself(const disk_action& move) const {
+  auto folder = move.folder;
+  for (auto node = move.parent; !folder;) {
+    const auto made = made_.find(node);
+    if (made == made_.end()) return false;
+    folder = made->second.folder;
+    node = made->second.parent;
+  }
+  for (auto row = base_.get(*folder); row && row->id != root_row; row = base_.get(row->parent)) {
+    if (row->id == move.row) return true;
+    if (moving_.contains(row->id)) return false;
+  }
+  return false;
+}
+
+bool disk_planner::overlooks() const {
+  // A folder that is not on disk, or is twice, and whose own folder is not known to have changed: a local
+  // delete spared what the user had not seen.
+  const auto is_overlooked = [&](const shown_folder& folder) {
+    return std::none_of(folder.merged.begin(), folder.merged.end(),
+                        [&](const auto& node) { return met_.contains(node); });
+  };
+  return turned_ || std::any_of(given_.begin(), given_.end(), is_overlooked);
 }
 
 /// What no folder shows any more, with all below it that went nowhere else.
@@ -244,6 +302,10 @@ void disk_planner::free_names() {
 }
 
 disk_plan disk_planner::finish() {
+  // A folder moved into one within it: the user's move of the other was void in the tree.
+  turned_ = std::any_of(steps_.begin(), steps_.end(), [&](const planned& step) {
+    return step.action.what == disk_kind::move && moves_into_itself(step.action);
+  });
   find_removes();
   free_names();
   const auto rank = [](const planned& s) {
@@ -272,14 +334,15 @@ disk_plan disk_planner::finish() {
 
 disk_plan plan_disk(const base& b, const list_shown& list, std::span<const shown_folder> folders,
                     std::size_t most_actions) {
-  disk_planner planner(b, list, false, most_actions);
-  for (const auto& folder : folders) planner.start_at(folder);
-  return planner.finish();
+  disk_planner planner(b, list, most_actions);
+  planner.start_at(folders);
+  auto plan = planner.finish();
+  return planner.overlooks() ? plan_disk_whole(b, list, most_actions) : plan;
 }
 
 disk_plan plan_disk_whole(const base& b, const list_shown& list, std::size_t most_actions) {
-  disk_planner planner(b, list, true, most_actions);
-  planner.start_at({{workspace::root_node}, 0});
+  disk_planner planner(b, list, most_actions);
+  planner.start_at_root();
   return planner.finish();
 }
 

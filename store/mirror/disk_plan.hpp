@@ -61,12 +61,13 @@ struct disk_plan {
 
 /// A folder of the tree whose shown children may differ from base.
 struct shown_folder {
-  std::vector<node_id> merged;
-  std::size_t depth = 0;  ///< number of names in its shown path
+  std::vector<node_id> merged;  ///< all nodes behind its name
+  std::size_t depth = 0;        ///< number of names in its shown path
 };
 
-/// Plans for the folders given (workspace::tree_changes); with `whole` for everything below the
-/// root. Where a node moved, both folders must be given.
+/// Plans for the folders given, all of them shown now (workspace::tree_changes; after local changes were
+/// published also the folders where something was deleted on disk; and apply's `replan_folders`). Where
+/// a node moved, both folders must be given. Plans the whole where these turn out not to be enough.
 [[nodiscard]] disk_plan plan_disk(const base& b, const list_shown& list,
                                   std::span<const shown_folder> folders,
                                   std::size_t most_actions = 20'000);

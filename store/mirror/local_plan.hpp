@@ -2,20 +2,17 @@
 //
 // What a change means to the tree (row: base's; "parent": parent_row(plan, change)):
 //
-//   created     the tree shows nothing of that name, or base knew and the tree changed: create and
-//   write.
-//               It shows a folder, and this is one: take it as it is. It shows a file that base
-//               does not know (a joined folder, a crash before base was written): equal bytes are
-//               taken as they are, others are written to that node and replace no version (a
-//               conflict copy).
-//   modified    read it; equal content and attributes: only record(); else write, replacing
-//   row.version.
-//               If the tree has another version by now, both are current: that is the conflict
-//               copy.
-//   attributes  a version of the same content; replaces row.version
-//   moved       move (of a conflict copy: split). Facts in `disk` are new.
-//   deleted     what find_deletions (deletion.hpp) says: never anything that had not reached this
-//   disk refreshed   nothing: only record(). The folder was made anew, or its name spelled anew.
+//   created     If the tree shows something of that name and kind whose node base has no row of (a
+//               joined folder, a crash before base was written): a folder is taken as it is, and so is
+//               a file of equal bytes; other bytes are written to that node and replace no version (a
+//               conflict copy). Else create, and write; two folders of one name show as one.
+//   modified    Read it. Equal content and attributes: only record(). Else write, replacing
+//               row.version; if the tree has another version by now, both are current: that is
+//               the conflict copy.
+//   attributes  A version of the same content; replaces row.version.
+//   moved       Move (of a conflict copy: split). The bytes are as base says.
+//   deleted     What find_deletions (deletion.hpp) says: nothing that had not reached this disk.
+//   refreshed   Only record(): a folder was made anew, or a name spelled anew.
 //
 // In the order given every folder comes before what is in it, and deletes come last. After each is
 // journalled, record() brings base up.

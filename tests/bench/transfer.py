@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
 """Whole transfers through real programs: a mirror of alice's, a relay, a mirror of bob's, all on this machine.
 
-    KEYFOLD_BIN=build/bin python3 tests/bench/transfer.py [--big MIB] [--small FILES]
+    KEYFOLD_BIN=build/bin python3 tests/bench/transfer.py [--big MIB] [--small FILES] [--tree FOLDER] [CORPUS...]
 
+CORPUS: small, big, tree; without one all of them.
 For each corpus: seconds from one rename() that puts it in place at alice until bob's folder has every file with its
 size and time, then whether the bytes are equal; processor seconds and peak resident memory of each program meanwhile.
+With the tree also what `keyfold sync` takes on both sides with nothing to do, and after an edit of 4 KiB.
 The machine's noise is in them: compare ratios of one run."""
 
 import argparse
 import os
 import random
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -59,6 +62,11 @@ def facts(folder):
     return out
 
 
+def figures(programs, before):
+    return "  ".join(f"{role} {cpu_seconds(pid) - before[role]:.1f} CPU s {peak_mib(pid):.0f} MiB"
+                     for role, pid in programs.items())
+
+
 def measure(name, programs, source, target, prepared):
     before = {role: cpu_seconds(pid) for role, pid in programs.items()}
     wanted = facts(prepared)
@@ -71,17 +79,34 @@ def measure(name, programs, source, target, prepared):
         time.sleep(0.02)
     seconds = time.monotonic() - started
     equal = not trees.differences(trees.snapshot(source / prepared.name), trees.snapshot(target / prepared.name))
-    figures = "  ".join(f"{role} {cpu_seconds(pid) - before[role]:.1f} CPU s {peak_mib(pid):.0f} MiB"
-                        for role, pid in programs.items())
-    print(f"{name}: {seconds:.1f} s  {'equal' if equal else 'NOT EQUAL'}  {figures}", flush=True)
+    print(f"{name}: {seconds:.1f} s  {'equal' if equal else 'NOT EQUAL'}  {figures(programs, before)}", flush=True)
     return equal
+
+
+def time_syncs(name, alice, bob, programs, edit=None):
+    before = {role: cpu_seconds(pid) for role, pid in programs.items()}
+    if edit:
+        edit.write_bytes(os.urandom(4096))
+    seconds = []
+    for home in (alice, bob):
+        started = time.monotonic()
+        home.sync("bench")
+        seconds.append(time.monotonic() - started)
+    print(f"sync {name}: A {seconds[0]:.2f} s  B {seconds[1]:.2f} s  {figures(programs, before)}", flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--big", type=int, default=1024, help="MiB of the large file")
     parser.add_argument("--small", type=int, default=10_000, help="number of small files, 1 to 16 KiB")
+    parser.add_argument("--tree", default="/usr/include", help="the folder to copy for the tree")
+    parser.add_argument("corpora", nargs="*", metavar="CORPUS", help="small, big, tree")
     options = parser.parse_args()
+    makers = {
+        "small": lambda at: make_small(at, options.small),
+        "big": lambda at: make_big(at, options.big),
+        "tree": lambda at: shutil.copytree(options.tree, at, symlinks=True),
+    }
 
     class Transfer(keyfold.Case):
         def runTest(self):
@@ -94,12 +119,15 @@ def main():
                 home.run("workspace", "mirror", "bench", folders[home])
                 home.sync("bench")
             programs = {"A": alice.agent_pid(), "relay": self.relay.process.popen.pid, "B": bob.agent_pid()}
-            prepared = self.world.folder / "small"
-            make_small(prepared, options.small)
-            good = measure(f"{options.small} small files", programs, folders[alice], folders[bob], prepared)
-            prepared = self.world.folder / "big"
-            make_big(prepared, options.big)
-            good = measure(f"{options.big} MiB file", programs, folders[alice], folders[bob], prepared) and good
+            print(" ".join(f"{role} is {pid}" for role, pid in programs.items()), flush=True)
+            good = True
+            for name in options.corpora or makers:
+                prepared = self.world.folder / name
+                makers[name](prepared)
+                good = measure(name, programs, folders[alice], folders[bob], prepared) and good
+                if name == "tree":
+                    time_syncs("of nothing", alice, bob, programs)
+                    time_syncs("after 4 KiB", alice, bob, programs, folders[alice] / name / "edited.bin")
             self.assertTrue(good)
 
     keyfold.unittest.TextTestRunner(verbosity=0).run(Transfer())

@@ -277,6 +277,23 @@ TEST_CASE("a file whose content is not here, or not as long as it should be, is 
   CHECK(m.names() == sentences{".keyfold", "docs", "f"});
 }
 
+TEST_CASE("a full disk ends it, and what was done is recorded") {
+  agreed m;
+  m.tree.write(m.tree.create(node_kind::file, m.docs, "h"), {}, "h");
+  m.write_remotely("of bob");
+  int asked = 0;
+  const auto content = [&](const shown_item& item, const content_sink& sink) -> expected<void> {
+    if (++asked == 2) return fail(errc::disk_full);
+    return sink(as_bytes(m.tree.find_version(item.version)->bytes));
+  };
+  CHECK(code_of(apply(m.mirror_root, m.base, m.plan_disk(), content, *m.random)) ==
+        errc::disk_full);
+  CHECK(m.changes().empty());
+  CHECK(m.plan_disk().actions.size() == 1);
+  m.settle();
+  CHECK(picture_of(m) == m.tree.picture());
+}
+
 TEST_CASE("an NFD name on disk keeps its spelling through remote edits and moves") {
   mirrored m;
   const std::string nfd = "e\u0301", nfc = "\u00e9";
@@ -344,4 +361,19 @@ TEST_CASE("parked things go back to where base has them, else to Recovered") {
   CHECK(m.read("docs/g") == "g");
   CHECK(rescued == sentences{"Recovered/keyfold-park-99"});
   CHECK(m.read(rescued[0]) == "of nobody");
+}
+
+TEST_CASE("what base knows to be parked waits for the next plan") {
+  agreed m;
+  auto row = *m.base.find("f");
+  const auto parked = ".keyfold-park-" + std::to_string(row.id.value);
+  m.move("f", parked);
+  row.name = row.local = parked;
+  row.facts = get(look(m.mirror_root, parked)).facts;
+  m.base.put(row);
+  CHECK(get(recover(m.mirror_root, m.base)).empty());
+  CHECK(m.changes().empty());
+  m.settle();
+  CHECK(m.read("f") == "old");
+  CHECK(m.names() == sentences{".keyfold", "docs", "f"});
 }

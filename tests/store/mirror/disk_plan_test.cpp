@@ -23,6 +23,12 @@ sentences plan_of(const mirrored& m) {
   return tell_plan(m, m.plan_disk());
 }
 
+sentences plan_of(const mirrored& m, const std::vector<node_id>& changed) {
+  std::vector<shown_folder> folders;
+  for (const auto& node : changed) folders.push_back(m.tree.folder(node));
+  return tell_plan(m, plan_disk(m.base, m.lister(), folders));
+}
+
 /// docs/{a,b}, docs/sub/x, top: on disk and in the tree.
 struct small_mirror : mirrored {
   small_mirror() {
@@ -148,8 +154,7 @@ TEST_CASE("a plan of some folders touches only these") {
   const auto sub = m.tree.at("docs/sub");
   m.tree.remove(m.tree.at("top"));
   m.tree.write(m.tree.create(node_kind::file, sub, "y"), {}, "y");
-  const std::vector<shown_folder> folders{{{sub}, 2}};
-  CHECK(tell_plan(m, plan_disk(m.base, m.lister(), folders)) == sentences{"write as y"});
+  CHECK(plan_of(m, {sub}) == sentences{"write as y"});
 }
 
 TEST_CASE("a plan beyond its bound deletes nothing, and the next goes on") {
@@ -197,4 +202,43 @@ TEST_CASE("a delete on disk takes only what had reached the disk") {
     CHECK(m.read("top") == "a copy");
     CHECK(m.tree.versions(top).size() == 1);
   }
+}
+
+TEST_CASE("a move that the tree voids is turned back on disk") {
+  mirrored m;
+  m.make_folder("a");
+  m.make_folder("b");
+  m.settle();
+  const auto a = m.tree.at("a");
+  const auto b = m.tree.at("b");
+  m.tree.take_touched();
+  m.tree.move(a, b, "a");  // by bob, while alice moves b into a
+  m.move("b", "a/b");
+  auto local = m.find_changes();
+  m.publish(local);
+  const auto told = m.tree.take_touched();
+  m.apply_plan(plan_disk(m.base, m.lister(), told));
+  CHECK(picture_of(m) == m.tree.picture());
+  CHECK(m.exists("b/a"));
+}
+
+TEST_CASE(
+    "a change in the younger of two folders behind one name is found, and takes nothing away") {
+  small_mirror m;
+  const auto younger = m.tree.create(node_kind::folder, workspace::root_node, "docs");
+  m.tree.write(m.tree.create(node_kind::file, younger, "of bob"), {}, "x");
+  CHECK(plan_of(m, {younger}) == sentences{"write as of bob"});
+  m.settle();
+  m.tree.write(m.tree.create(node_kind::file, m.tree.at("docs"), "of alice"), {}, "y");
+  CHECK(plan_of(m, {m.tree.at("docs")}) == sentences{"write as of alice"});
+}
+
+TEST_CASE("a folder that moved and changed inside is planned with both") {
+  small_mirror m;
+  const auto sub = m.tree.at("docs/sub");
+  const auto docs = m.tree.at("docs");
+  m.tree.move(sub, workspace::root_node, "sub");
+  m.tree.write(m.tree.create(node_kind::file, sub, "y"), {}, "y");
+  CHECK(plan_of(m, {workspace::root_node, docs, sub}) ==
+        sentences{"move docs/sub as sub", "write as y"});
 }

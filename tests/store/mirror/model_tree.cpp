@@ -29,13 +29,17 @@ Id wide_id(std::uint64_t number) {
 
 node_id model_tree::create(node_kind kind, const node_id& parent, const std::string& name) {
   revive(parent);
+  touch(parent);
   nodes_.push_back({wide_id<node_id>(nodes_.size() + 1), kind, parent, name, {}, false});
-  return nodes_.back().id;
+  const auto out = nodes_.back().id;
+  touch(out);
+  return out;
 }
 
 version_id model_tree::write(const node_id& node, const std::vector<version_id>& replaces,
                              const std::string& bytes, std::int64_t mtime_ns, bool executable) {
   revive(node);
+  touch(node_at(node).parent);
   const model_version version{wide_id<version_id>(history_.size() + 1), bytes, mtime_ns,
                               executable};
   history_[version.id] = version;
@@ -56,18 +60,27 @@ version_id model_tree::write(const node_id& node, const std::vector<version_id>&
 void model_tree::move(const node_id& node, const node_id& parent, const std::string& name) {
   for (auto at = parent; at != workspace::root_node; at = find(at)->parent)
     if (at == node) return;
+  const auto touch_all = [&] {
+    touch(node);
+    touch(node_at(node).parent);
+  };
+  touch_all();
   node_at(node).parent = parent;
   node_at(node).name = name;
   revive(node);
+  touch_all();
 }
 
 void model_tree::remove(const node_id& node) {
+  touch(node);
+  touch(node_at(node).parent);
   node_at(node).deleted = true;
   for (auto& below : nodes_)
     if (below.parent == node && !below.deleted) remove(below.id);
 }
 
 void model_tree::drop(const node_id& node, const version_id& version) {
+  touch(node_at(node).parent);
   std::erase_if(node_at(node).current, [&](const auto& v) { return v.id == version; });
 }
 
@@ -86,7 +99,30 @@ model_node& model_tree::node_at(const node_id& node) {
 
 void model_tree::revive(const node_id& node) {
   for (auto at = node; at != workspace::root_node; at = find(at)->parent)
-    node_at(at).deleted = false;
+    if (std::exchange(node_at(at).deleted, false)) {
+      touch(at);
+      touch(node_at(at).parent);
+    }
+}
+
+void model_tree::touch(const node_id& folder) {
+  const auto* node = find(folder);
+  if (folder != workspace::root_node && (node == nullptr || node->kind != node_kind::folder))
+    return;
+  touched_.insert(folder);
+}
+
+shown_folder model_tree::folder(const node_id& node) const {
+  shown_folder out{merged_of(node), 0};
+  for (auto at = node; at != workspace::root_node; at = find(at)->parent) ++out.depth;
+  return out;
+}
+
+std::vector<shown_folder> model_tree::take_touched() {
+  std::vector<shown_folder> out;
+  for (const auto& node : std::exchange(touched_, {}))
+    if (is_shown(node)) out.push_back(folder(node));
+  return out;
 }
 
 const model_node* model_tree::find(const node_id& node) const {
@@ -350,6 +386,7 @@ published mirrored::publish_moved(const local_plan& plan, const local_change& ch
 }
 
 void mirrored::publish_deleted(const local_change& change) {
+  if (const auto parent = base.get(change.parent)) tree.touch(parent->node);
   const auto versions = [this](const node_id& node) { return tree.versions(node); };
   for (const auto& gone : find_deletions(base, lister(), versions, change.row)) {
     if (gone.one_version)
@@ -365,6 +402,20 @@ bool mirrored::sync() {
   const auto plan = plan_disk();
   const auto report = apply_plan(plan);
   return local.changes.empty() && plan.actions.empty() && report.skipped.empty();
+}
+
+bool mirrored::sync_told(watcher& w) {
+  const auto dirty = get(w.read());
+  auto starts = std::exchange(rescan_, {});
+  starts.insert(dirty.folders.begin(), dirty.folders.end());
+  if (dirty.all) starts = {""};
+  auto local = get(try_find_changes({starts.begin(), starts.end()}, brake::accept));
+  publish(local);
+  const auto folders = tree.take_touched();
+  const auto report = apply_plan(mirror::plan_disk(base, lister(), folders));
+  rescan_ = report.rescan;
+  for (const auto& folder_again : report.replan_folders) tree.touch(folder_again);
+  return starts.empty() && folders.empty();
 }
 
 void mirrored::settle() {

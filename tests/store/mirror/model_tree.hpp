@@ -6,6 +6,7 @@
 
 #include "store/mirror/apply.hpp"
 #include "store/mirror/deletion.hpp"
+#include "store/mirror/watch.hpp"
 #include "tests/store/mirror/fixture.hpp"
 
 namespace keyfold::mirror {
@@ -49,6 +50,10 @@ class model_tree {
   /// What each path shows, in words.
   std::map<std::string, std::string> picture() const;
   node_id at(const std::string& path) const;
+  /// Folders whose shown children may differ since the last call, as far as they are shown.
+  std::vector<shown_folder> take_touched();
+  shown_folder folder(const node_id& node) const;
+  void touch(const node_id& folder);
 
  private:
   model_node& node_at(const node_id& node);
@@ -59,7 +64,7 @@ class model_tree {
 
   std::vector<model_node> nodes_;
   std::map<version_id, model_version> history_;
-  std::uint8_t next_version_ = 0;
+  std::set<node_id> touched_;
 };
 
 /// What each path on disk is, in the words of model_tree::picture.
@@ -82,11 +87,14 @@ struct mirrored : disk_fixture {
   bool sync();
   /// Syncs until nothing is left to do.
   void settle();
+  /// The same of what the watcher and the tree tell only; true when they told nothing.
+  bool sync_told(watcher& w);
 
  private:
   std::optional<published> publish_one(const local_plan& plan, const local_change& change);
   std::optional<published> publish_created(const local_plan& plan, const local_change& change);
   std::optional<published> publish_modified(const local_change& change);
+  std::set<local_path> rescan_;
   published publish_moved(const local_plan& plan, const local_change& change);
   void publish_deleted(const local_change& change);
 };

@@ -1,6 +1,14 @@
 #include "store/mirror/root.hpp"
 
 #include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <cerrno>
 
 #include "tests/store/mirror/fixture.hpp"
 
@@ -97,4 +105,34 @@ TEST_CASE("looking at a symlink tells of itself") {
   CHECK(seen.facts.kind == node_kind::symlink);
   CHECK(seen.facts.target == "/etc/passwd");
   CHECK(code_of(look(m.mirror_root, "nothing")) == errc::not_found);
+}
+
+namespace {
+
+/// From now on openat2 does not exist in this process.
+bool forbid_openat2() {
+  std::array<sock_filter, 4> code{{
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  }};
+  const sock_fprog program{.len = code.size(), .filter = code.data()};
+  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+}  // namespace
+
+TEST_CASE("a kernel without openat2 is told as such") {
+  test::temp_dir folder;
+  const auto child = ::fork();
+  if (child == 0) {
+    const bool told =
+        forbid_openat2() && code_of(root::open(folder.path())) == errc::openat2_missing;
+    ::_exit(told ? 0 : 1);
+  }
+  int status = 1;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
 }

@@ -1,6 +1,7 @@
 #include "store/mirror/watch.hpp"
 
 #include <poll.h>
+#include <sys/resource.h>
 
 #include <chrono>
 
@@ -95,6 +96,19 @@ TEST_CASE("a root that is deleted is told as to be looked at, and then found gon
   fs::remove_all(m.folder.path());
   CHECK(tells(w, {""}));
   CHECK(code_of(m.mirror_root.check(m.own)) == errc::root_gone);
+}
+
+TEST_CASE("a system that allows no more watchers is told with its setting") {
+  disk_fixture m;
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  auto none = before;
+  none.rlim_cur = 0;
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  const auto refused = watcher::open(m.mirror_root);
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  REQUIRE(code_of(refused) == errc::watch_limit);
+  CHECK(refused.error().message.find("fs.inotify.max_user_instances") != std::string::npos);
 }
 
 TEST_CASE("no symlink is watched") {
