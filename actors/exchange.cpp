@@ -13,6 +13,7 @@ namespace out = invitation::out;
 /// A program that does not ask for events any more is gone.
 constexpr std::chrono::milliseconds abandoned_after{15'000};
 constexpr std::chrono::milliseconds watch_interval{1'000};
+constexpr net::instant telling_timeout{5'000};
 
 /// What only the person sees; nullopt for any other effect.
 std::optional<exchange_event> shown(const invitation::effect& effect) {
@@ -40,8 +41,17 @@ void show(exchange_pointer self, exchange_event event) {
   }
 }
 
+bool is_last(const exchange_event& event) {
+  return std::holds_alternative<out::done>(event) || std::holds_alternative<out::failed>(event);
+}
+
+void show_last(exchange_pointer self) {
+  auto& s = self->state;
+  if (s.untold == 0 && s.last_event) show(self, *std::exchange(s.last_event, std::nullopt));
+}
+
 void fail_exchange(exchange_pointer self, invitation::reason why, const error& cause) {
-  show(self, out::failed{why, cause});
+  self->state.last_event = out::failed{why, cause};
   self->state.setup->side.reset();
 }
 
@@ -82,26 +92,24 @@ void open_conduit(exchange_pointer self) {
 }
 
 template <class Body>
-void tell_relay(exchange_pointer self, const Body& body) {
-  self->request(self->state.link, caf::infinite, ask_for(body))
-      .then(
-          [](const net::answer_or_failure& got) {
-            // A lost message ends the attempt by its timeout; the other side may be gone by now.
-            if (!got) spdlog::debug("code exchange: {}", got.error().why.message);
-          },
-          [](const caf::error&) {});
+void say(exchange_pointer self, const Body& body) {
+  tell_relay(self, ask_for(body, {}, telling_timeout));
 }
 
 void carry_out(exchange_pointer self, const invitation::effect& effect) {
   auto& s = self->state;
   if (const auto* e = std::get_if<out::show_choose>(&effect)) s.shown_attempt = e->attempt;
   if (const auto* e = std::get_if<out::show_confirm>(&effect)) s.shown_attempt = e->attempt;
-  if (auto event = shown(effect)) return show(self, std::move(*event));
+  if (auto event = shown(effect)) {
+    if (!is_last(*event)) return show(self, std::move(*event));
+    s.last_event = std::move(*event);
+    return;
+  }
   if (std::holds_alternative<out::open_conduit>(effect)) return open_conduit(self);
   if (const auto* e = std::get_if<out::send>(&effect))
-    return tell_relay(self, net::conduit_send{s.setup->token, e->attempt, e->payload});
+    return say(self, net::conduit_send{s.setup->token, e->attempt, e->payload});
   if (const auto* e = std::get_if<out::close_conduit>(&effect))
-    return tell_relay(self, net::conduit_close{s.setup->token, e->attempt, e->why});
+    return say(self, net::conduit_close{s.setup->token, e->attempt, e->why});
   if (const auto* e = std::get_if<out::attempt_ended>(&effect)) {
     spdlog::info("code exchange: an attempt ended: {}", invitation::to_string(e->why));
     return;
@@ -113,6 +121,7 @@ void carry_out(exchange_pointer self, const invitation::effect& effect) {
 void carry_out_all(exchange_pointer self, const invitation::effects& effects) {
   for (const auto& effect : effects)
     if (self->state.setup->side) carry_out(self, effect);
+  show_last(self);
   auto& s = self->state;
   const auto next = s.setup->side ? s.setup->side->next_timeout() : std::nullopt;
   if (!next || (s.next_tick && *s.next_tick <= *next)) return;
@@ -141,12 +150,16 @@ void hear(exchange_pointer self, const net::message& m) {
   }
 }
 
+void end_unreachable(exchange_pointer self, const error& why) {
+  fail_exchange(self, invitation::reason::timeout,
+                {errc::unreachable, "the relay cannot be reached: " + why.message});
+  show_last(self);
+}
+
 void went_offline(exchange_pointer self, const error& why) {
   auto& s = self->state;
   s.online = false;
-  if (!s.was_online)
-    return fail_exchange(self, invitation::reason::timeout,
-                         {errc::unreachable, "the relay cannot be reached: " + why.message});
+  if (!s.was_online) return end_unreachable(self, why);
   hand_in(self, in::disconnected{});
 }
 
@@ -158,7 +171,7 @@ caf::result<exchange_event> poll(exchange_pointer self, std::chrono::millisecond
     s.events.pop_front();
     return event;
   }
-  if (!s.setup->side) return exchange_event(std::monostate{});
+  if (!s.setup->side && !s.last_event) return exchange_event(std::monostate{});
   if (s.poller) s.poller->deliver(exchange_event(std::monostate{}));
   auto answer = self->make_response_promise<exchange_event>();
   s.poller = answer;
@@ -182,6 +195,22 @@ void on_tick(exchange_pointer self) {
 }
 
 }  // namespace
+
+void tell_relay(exchange_pointer self, ask request) {
+  ++self->state.untold;
+  const auto told = [self] {
+    --self->state.untold;
+    show_last(self);
+  };
+  self->request(self->state.link, caf::infinite, std::move(request))
+      .then(
+          [told](const net::answer_or_failure& got) {
+            // A lost message ends the attempt by its timeout; the other side may be gone by now.
+            if (!got) spdlog::debug("code exchange: {}", got.error().why.message);
+            told();
+          },
+          [told](const caf::error&) { told(); });
+}
 
 void hand_in(exchange_pointer self, const invitation::input& event) {
   auto& s = self->state;

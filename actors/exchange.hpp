@@ -27,6 +27,8 @@ struct exchange_state {
   bool open_wanted = false;         ///< open_conduit waits for the link
   std::uint64_t shown_attempt = 0;  ///< of the last question to the person
   std::deque<exchange_event> events;
+  std::size_t untold = 0;                    ///< messages to the relay that it has not answered
+  std::optional<exchange_event> last_event;  ///< waits for them: who shows it ends the exchange
   std::optional<promise<exchange_event>> poller;
   std::uint64_t polls = 0;
   std::chrono::milliseconds last_poll{};
@@ -37,6 +39,8 @@ struct exchange_state {
 [[nodiscard]] exchange_actor::behavior_type run_exchange(exchange_pointer self,
                                                          std::unique_ptr<exchange_setup> setup,
                                                          const link_actor& link, bool online);
+/// Tells the relay something; the exchange's last event waits until it has answered.
+void tell_relay(exchange_pointer self, ask request);
 /// Gives the side an input and carries out what follows.
 void hand_in(exchange_pointer self, const invitation::input& event);
 

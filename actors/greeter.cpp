@@ -121,8 +121,8 @@ expected<void> carry_out(exchange_pointer self, const shared_options& o,
   } else if (const auto* e2 = std::get_if<out::append>(&effect)) {
     append(self, o, e2->request);
   } else if (std::holds_alternative<out::close_invitation>(effect)) {
-    // Not awaited: an invitation that stays behind lets nobody else in, and expires.
-    caf::anon_send(self->state.link, ask_for(net::invitation_cancel{o->side.terms.token}));
+    // If it fails: an invitation that stays behind lets nobody else in, and expires.
+    tell_relay(self, ask_for(net::invitation_cancel{o->side.terms.token}));
   } else {
     return fail(errc::internal, "a greeter was asked for what only a guest does");
   }

@@ -1,8 +1,8 @@
 // Every actor's interface in one place: what it is told, what it answers.
 //
-//   agent:  device ─┬─ link ── (relay)            relay:  session ─┬─ organization
-//                   ├─ ledger                                      ├─ conduit
-//                   ├─ workspace ── mirror                         └─ disk
+//   agent:  device ─┬─ link ── (relay)            relay:  session ── organization ─┬─ conduit
+//                   ├─ ledger                                │                     └─ disk
+//                   ├─ workspace ── mirror                   └── registry
 //                   ├─ greeter, guest
 //                   └─ disk
 //
@@ -17,6 +17,7 @@
 #include "store/invitation/greeter.hpp"
 #include "store/invitation/guest.hpp"
 #include "store/ledger/author.hpp"
+#include "store/relay/conduit.hpp"
 #include "store/relay/registry.hpp"
 #include "store/workspace/engine.hpp"
 
@@ -354,6 +355,38 @@ using session_actor =
     caf::typed_actor<handles<transport_message>, handles<transport_down>, handles<tick>,
                      handles<notify_peer>, handles<feed_grew>, handles<end_session>>;
 
+// -- relay: conduits ------------------------------------------------------------------------------
+
+/// The session's connection is gone.
+struct close_session {
+  relay::session_number session = 0;
+};
+/// A session takes a side; the organization has let it.
+struct take_seat {
+  relay::party role = relay::party::greeter;
+  relay::session_number number = 0;
+  session_actor session;
+};
+/// net::conduit_send or net::conduit_close, of a session.
+struct conduit_request {
+  relay::session_number number = 0;
+  net::message request;
+};
+/// The invitation is over.
+struct end_conduit {
+  std::string reason;
+};
+/// The meeting room of one invitation; lives from its first visitor to the invitation's end. All that a session has to
+/// do with it goes through the organization, its end too: so nothing overtakes what it said last.
+using conduit_actor = caf::typed_actor<handles<take_seat, net::answer_or_failure>,
+                                       handles<conduit_request, net::answer_or_failure>,
+                                       handles<close_session>, handles<end_conduit>>;
+/// What a conduit tells its organization: whether a guest sits in it now.
+struct guest_seat {
+  invitation_token token;
+  bool taken = false;
+};
+
 // -- relay: organizations -------------------------------------------------------------------------
 
 /// Who is at the other end of a session.
@@ -378,18 +411,18 @@ struct take_entries_for {
   relay::session_number session = 0;
   workspace_id workspace;
 };
-struct close_session {
-  relay::session_number session = 0;
-};
 struct set_frozen {
   bool frozen = false;
 };
+/// Some invitation has expired.
+struct expire_invitations {};
 /// One organization at the relay: answers its sessions' requests once they are durable.
 using organization_actor =
     caf::typed_actor<handles<open_session, expected<net::hello_answer>>,
                      handles<session_request, net::answer_or_failure>,
                      handles<take_entries_for, expected<net::shared_bytes>>, handles<close_session>,
-                     handles<set_frozen>, handles<tick>>;
+                     handles<guest_seat>, handles<set_frozen>, handles<expire_invitations>,
+                     handles<tick>>;
 
 // -- relay: which organizations there are ---------------------------------------------------------
 
@@ -424,6 +457,11 @@ KEYFOLD_MESSAGE(session_request)
 KEYFOLD_MESSAGE(take_entries_for)
 KEYFOLD_MESSAGE(close_session)
 KEYFOLD_MESSAGE(set_frozen)
+KEYFOLD_MESSAGE(expire_invitations)
+KEYFOLD_MESSAGE(take_seat)
+KEYFOLD_MESSAGE(conduit_request)
+KEYFOLD_MESSAGE(end_conduit)
+KEYFOLD_MESSAGE(guest_seat)
 KEYFOLD_MESSAGE(find_organization)
 KEYFOLD_MESSAGE(list_organizations)
 KEYFOLD_MESSAGE(make_creation_link)

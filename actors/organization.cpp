@@ -17,16 +17,13 @@ net::message event_of(const relay::news::invitation_changed& e) {
   return net::make_message(
       net::invitation_changed{e.token, static_cast<net::invitation_state>(e.state)});
 }
-net::message event_of(const relay::news::conduit& e) {
-  return net::make_message(
-      net::conduit_event{e.token, e.attempt, static_cast<net::conduit_news>(e.what), e.payload});
-}
-
 struct teller {
   organization_pointer self;
   const session_actor& to;
   void operator()(const relay::news::feed_grew& e) const { self->send(to, feed_grew{e.workspace}); }
   void operator()(const relay::news::ended& e) const { self->send(to, end_session{e.why}); }
+  void operator()(const relay::news::conduit&) const {}          // its conduit's own
+  void operator()(const relay::news::invitation_over&) const {}  // for a conduit
   template <class News>
   void operator()(const News& e) const {
     self->send(to, notify_peer{event_of(e)});
@@ -88,13 +85,13 @@ caf::result<expected<net::shared_bytes>> take_entries(organization_pointer self,
 
 void expire(organization_pointer self) {
   auto& s = state_of(self);
+  s.expiry_scheduled.reset();
   const auto effects = s.core->expire(wall_now());
   when_durable(self, [self, effects](const expected<void>& durable) {
     if (durable) tell(self, effects);
   });
+  schedule_expiry(self);
 }
-
-constexpr std::chrono::seconds expiry_interval{20};
 
 organization_actor::behavior_type behavior(organization_pointer self) {
   return {
@@ -108,17 +105,18 @@ organization_actor::behavior_type behavior(organization_pointer self) {
       [self](const close_session& gone) {
         auto& s = state_of(self);
         s.sessions.erase(gone.session);
+        for (const auto& [token, conduit] : s.conduits) self->send(conduit, gone);
         const auto effects = s.core->disconnect(gone.session);
         when_durable(self, [self, effects](const expected<void>&) { tell(self, effects); });
+      },
+      [self](const guest_seat& seat) {
+        tell(self, state_of(self).core->guest_moved(seat.token, seat.taken));
       },
       [self](const set_frozen& request) {
         tell(self, state_of(self).core->set_frozen(request.frozen));
       },
-      [self](tick) {
-        if (!state_of(self).after_commit.empty()) return commit(self);
-        expire(self);
-        self->delayed_send(self, expiry_interval, tick{});
-      },
+      [self](expire_invitations) { expire(self); },
+      [self](tick) { commit(self); },
   };
 }
 
@@ -127,7 +125,7 @@ organization_actor::behavior_type run(
   self->state.inside = std::move(*state);
   auto& s = state_of(self);
   s.disk = spawn_disk(self->system(), s.objects);
-  self->delayed_send(self, expiry_interval, tick{});
+  schedule_expiry(self);
   return behavior(self);
 }
 
@@ -141,7 +139,21 @@ organization_state::organization_state(organization_options o,
       objects(std::move(objects_of)) {}
 
 organization_holder::~organization_holder() {
-  if (inside && inside->disk) caf::anon_send_exit(inside->disk, caf::exit_reason::user_shutdown);
+  if (!inside) return;
+  if (inside->disk) caf::anon_send_exit(inside->disk, caf::exit_reason::user_shutdown);
+  for (const auto& [token, conduit] : inside->conduits)
+    caf::anon_send_exit(conduit, caf::exit_reason::user_shutdown);
+}
+
+void schedule_expiry(organization_pointer self) {
+  auto& s = state_of(self);
+  const auto next = s.core->next_expiry();
+  if (!next || (s.expiry_scheduled && *s.expiry_scheduled <= *next)) return;
+  s.expiry_scheduled = *next;
+  // The wall clock may jump, so it is looked at now and then.
+  constexpr relay::timestamp longest{60'000};
+  const auto wait = std::clamp(*next - wall_now(), relay::timestamp{0}, longest);
+  self->delayed_send(self, wait, expire_invitations{});
 }
 
 void when_durable(organization_pointer self, std::function<void(const expected<void>&)> then) {
@@ -153,10 +165,15 @@ void when_durable(organization_pointer self, std::function<void(const expected<v
 }
 
 void tell(organization_pointer self, const relay::effects& effects) {
-  const auto& sessions = state_of(self).sessions;
-  for (const auto& effect : effects)
-    if (const auto to = sessions.find(effect.to); to != sessions.end())
+  auto& s = state_of(self);
+  for (const auto& effect : effects) {
+    if (const auto* over = std::get_if<relay::news::invitation_over>(&effect.what)) {
+      if (const auto conduit = s.conduits.extract(over->token))
+        self->send(conduit.mapped(), end_conduit{std::string(over->reason)});
+    } else if (const auto to = s.sessions.find(effect.to); to != s.sessions.end()) {
       std::visit(teller{self, to->second}, effect.what);
+    }
+  }
 }
 
 expected<organization_actor> spawn_organization(caf::actor_system& system,

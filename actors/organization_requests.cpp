@@ -1,20 +1,11 @@
 #include <spdlog/spdlog.h>
 
+#include "actors/answers.hpp"
+#include "actors/conduit.hpp"
 #include "actors/organization_state.hpp"
 
 namespace keyfold::actors {
 namespace {
-
-net::answer_or_failure refused(const error& why, std::optional<bytes> detail = {}) {
-  return tl::unexpected(net::failure{why, std::move(detail)});
-}
-template <class Body>
-net::answer_or_failure say(const Body& body, net::shared_bytes bulk = {}) {
-  return net::answer{net::encode(body), std::move(bulk)};
-}
-net::answer_or_failure say_done() {
-  return say(net::empty_body{});
-}
 
 net::feed_position position_of(const feed::feed_head& h) {
   return {h.device, h.generation, h.seq, h.hash};
@@ -45,6 +36,8 @@ class handler {
         return with<net::subscribe>();
       case net::message_kind::feed_heads:
         return with<net::feed_heads>();
+      case net::message_kind::feed_fence:
+        return with<net::feed_fence>();
       case net::message_kind::feed_push:
         return with<net::feed_push>();
       case net::message_kind::object_have:
@@ -62,9 +55,9 @@ class handler {
       case net::message_kind::conduit_open:
         return with<net::conduit_open>();
       case net::message_kind::conduit_send:
-        return with<net::conduit_send>();
+        return at_conduit<net::conduit_send>();
       case net::message_kind::conduit_close:
-        return with<net::conduit_close>();
+        return at_conduit<net::conduit_close>();
       default:
         return deliver(refused({errc::unknown_kind, "the relay does not take this here"}));
     }
@@ -124,13 +117,19 @@ class handler {
     const auto heads = s_.core->heads(from_, r.workspace, r.user);
     deliver(heads ? say(net::empty_body{}, net::shared_bytes(*heads)) : refused(heads.error()));
   }
+  void on(const net::feed_fence& r) {
+    const auto heads =
+        s_.core->fence(from_, {s_.options.id, r.workspace, r.user, {r.head.seq, r.head.hash}},
+                       r.signature, wall_now());
+    deliver(heads ? say(net::empty_body{}, net::shared_bytes(*heads)) : refused(heads.error()));
+  }
   void on(const net::feed_push& r) {
     const auto list = net::decode_list(request_.request.bulk.view());
     if (!list) return deliver(refused(list.error()));
     std::vector<bytes> entries;
     for (const auto entry : *list) entries.push_back(to_bytes(entry));
     relay::organization::push_refusal refusal;
-    auto pushed = s_.core->push(from_, r.workspace, entries, refusal);
+    auto pushed = s_.core->push(from_, r.workspace, entries, wall_now(), refusal);
     if (!pushed.answer) {
       std::optional<bytes> detail;
       if (!refusal.lacks.empty()) detail = net::encode(net::missing_entries{refusal.lacks});
@@ -210,6 +209,7 @@ class handler {
     row.epoch = r.epoch;
     row.sealed_about = r.sealed_about;
     deliver_answered(s_.core->create_invitation(from_, std::move(row), wall_now()), say_done);
+    schedule_expiry(self_);
   }
   void on(const net::invitation_list&) {
     const auto listed = s_.core->list_invitations(from_, wall_now());
@@ -225,19 +225,28 @@ class handler {
     deliver_answered(s_.core->cancel_invitation(from_, r.token), say_done);
   }
   void on(const net::conduit_open& r) {
-    const auto opened = [](const relay::conduits::opened& o) {
-      return say(net::conduit_open_answer{o.attempt, o.peer_present});
-    };
-    r.role == net::conduit_role::greeter
-        ? deliver_answered(s_.core->open_as_greeter(from_, r.token, wall_now()), opened)
-        : deliver_answered(
-              s_.core->open_as_guest(from_, request_.peer.address, r.token, wall_now()), opened);
+    const auto admitted =
+        r.role == net::conduit_role::greeter
+            ? s_.core->admit_greeter(from_, r.token, wall_now())
+            : s_.core->admit_guest(from_, request_.peer.address, r.token, wall_now());
+    if (!admitted) return deliver(refused(admitted.error()));
+    const auto session = s_.sessions.find(from_);
+    if (session == s_.sessions.end())
+      return deliver(refused({errc::stranger, "the session is not known here"}));
+    auto& conduit = s_.conduits[r.token];
+    if (!conduit)
+      conduit = spawn_conduit(self_->system(), r.token, caf::actor_cast<organization_actor>(self_));
+    // The conduit answers by itself, so that no event of it comes before its answer.
+    answer_.delegate(conduit, take_seat{static_cast<relay::party>(r.role), from_, session->second});
   }
-  void on(const net::conduit_send& r) {
-    deliver_answered(s_.core->send(from_, r.token, r.attempt, r.payload), say_done);
-  }
-  void on(const net::conduit_close& r) {
-    deliver_answered(s_.core->close(from_, r.token, r.attempt), say_done);
+  template <class Body>
+  void at_conduit() {
+    const auto body = net::decode<Body>(request_.request.body.view());
+    if (!body) return deliver(refused(body.error()));
+    const auto conduit = s_.conduits.find(body->token);
+    if (conduit == s_.conduits.end())
+      return deliver(refused({errc::conduit_not_open, "this session has no conduit open there"}));
+    answer_.delegate(conduit->second, conduit_request{from_, request_.request});
   }
 
   organization_pointer self_;

@@ -17,6 +17,8 @@ struct organization_state {
   std::shared_ptr<object::store> objects;
   disk_actor disk;
   std::map<relay::session_number, session_actor> sessions;
+  std::map<invitation_token, conduit_actor> conduits;  ///< of invitations that somebody opened
+  std::optional<relay::timestamp> expiry_scheduled;    ///< expire_invitations is under way
   /// What waits for the next commit, in order; each is told whether it went well.
   std::vector<std::function<void(const expected<void>&)>> after_commit;
 };
@@ -34,6 +36,8 @@ using answer_promise = promise<net::answer_or_failure>;
 
 /// Runs `then` when everything done so far is durable.
 void when_durable(organization_pointer self, std::function<void(const expected<void>&)> then);
+/// Has expire_invitations come when the next invitation expires.
+void schedule_expiry(organization_pointer self);
 /// Tells sessions what the core says; to be called when it is durable.
 void tell(organization_pointer self, const relay::effects& effects);
 

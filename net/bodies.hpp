@@ -169,6 +169,19 @@ struct feed_heads {
   bool operator==(const feed_heads&) const = default;
 };
 
+/// As feed_heads; and nothing of that user is taken there for a while. `signature`: ledger/fence.hpp.
+struct feed_fence {
+  static constexpr message_kind kind = message_kind::feed_fence;
+  workspace_id workspace;
+  user_id user;
+  ledger_head head;
+  bytes signature;
+  static auto fields(auto& self) {
+    return layout(self.workspace, self.user, self.head, at_most(self.signature, max_key));
+  }
+  bool operator==(const feed_fence&) const = default;
+};
+
 /// Bulk: the list of entries.
 struct feed_push {
   static constexpr message_kind kind = message_kind::feed_push;

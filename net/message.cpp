@@ -18,6 +18,7 @@ constexpr std::array kinds{
     kind_facts{ledger_append, role::request, bulk_rule::required, "ledger append"},
     kind_facts{subscribe, role::request, bulk_rule::none, "subscribe"},
     kind_facts{feed_heads, role::request, bulk_rule::none, "feed heads"},
+    kind_facts{feed_fence, role::request, bulk_rule::none, "feed fence"},
     kind_facts{feed_push, role::request, bulk_rule::required, "feed push"},
     kind_facts{object_have, role::request, bulk_rule::none, "object have"},
     kind_facts{object_put, role::request, bulk_rule::required, "object put"},

@@ -23,6 +23,7 @@ enum class message_kind : std::uint8_t {
   ledger_append = 11,
   subscribe = 20,
   feed_heads = 21,
+  feed_fence = 22,
   feed_push = 23,
   object_have = 30,
   object_put = 31,

@@ -8,7 +8,9 @@ namespace {
 
 using invitation::kind;
 
-constexpr auto lifetime = std::chrono::hours(24 * 7);
+constexpr std::chrono::milliseconds usual_lifetime = std::chrono::days(7);
+constexpr std::chrono::milliseconds longest_lifetime =
+    std::chrono::days(31);  ///< a relay takes no longer one
 constexpr std::chrono::milliseconds longest_poll{30'000};
 constexpr auto patience = std::chrono::minutes(10);  ///< of a person who greets or joins
 
@@ -54,10 +56,22 @@ json invitation_document(const invitation::invitation_link& link, std::uint64_t 
           {"expires", time_of_ms(expires)}};
 }
 
+/// The device, once the relay is there and its ledger has come: a device that has just joined has neither yet.
+expected<actors::device_facts> current_device_of(api_context& context, const parameters& p) {
+  KEYFOLD_TRY(auto device, device_of(context, p));
+  KEYFOLD_CHECK(require_online(context, device));
+  KEYFOLD_TRY(device.ledger, context.agent_of.ask_flat<actors::ledger_view>(
+                                 device.ledger_of, actors::refresh_ledger{}));
+  return device;
+}
+
 expected<json> invite(api_context& context, const parameters& p, kind k,
                       const std::optional<std::string>& email) {
-  KEYFOLD_TRY(const auto device, device_of(context, p));
+  KEYFOLD_TRY(const auto device, current_device_of(context, p));
   KEYFOLD_TRY(const auto key, key_for(device, k, std::nullopt));
+  const auto lifetime = p.duration("expires_in", usual_lifetime);
+  if (lifetime < std::chrono::seconds(1) || lifetime > longest_lifetime)
+    return fail(errc::usage, "an invitation lasts from a second to 31 days");
   const auto now = actors::wall_now();
   net::invitation_row row;
   row.token = system_random().id<invitation_token>();
@@ -95,7 +109,7 @@ expected<invitation::about> about_of(const actors::device_facts& device,
 }
 
 expected<json> list(api_context& context, const parameters& p) {
-  KEYFOLD_TRY(const auto device, device_of(context, p));
+  KEYFOLD_TRY(const auto device, current_device_of(context, p));
   KEYFOLD_TRY(const auto rows, rows_of(context, device));
   auto out = json::array();
   for (const auto& row : rows) {
@@ -124,7 +138,7 @@ expected<ledger::profile> profile_from(const std::string& name) {
 }
 
 expected<json> greet(api_context& context, const parameters& p) {
-  KEYFOLD_TRY(const auto device, device_of(context, p));
+  KEYFOLD_TRY(const auto device, current_device_of(context, p));
   KEYFOLD_TRY(const auto token, token_of(p));
   KEYFOLD_TRY(const auto rows, rows_of(context, device));
   const auto row =

@@ -1,6 +1,7 @@
 // workspace.*, status, sync
 #include "actors/replies.hpp"
 #include "apps/agent/api.hpp"
+#include "store/ledger/fence.hpp"
 
 namespace keyfold::apps {
 namespace {
@@ -117,22 +118,35 @@ expected<json> members(api_context& context, const parameters& p) {
   return out;
 }
 
-/// The signed heads of the user's feeds there, as the relay has them: what a removal must cover.
+/// The signed heads of the user's feeds there, as the relay has them: what a removal must cover. With a fence the
+/// relay takes nothing more of his for a while.
 expected<std::vector<ledger::signed_head>> heads_of(api_context& context, const target& at,
-                                                    user_id user) {
-  KEYFOLD_TRY(
-      const auto answer,
-      ask_relay(context, at.device, actors::ask_for(net::feed_heads{at.workspace.id, user})));
+                                                    user_id user, bool fenced) {
+  auto question = actors::ask_for(net::feed_heads{at.workspace.id, user});
+  if (fenced) {
+    KEYFOLD_TRY(const auto ledger, context.agent_of.ask_flat<actors::ledger_view>(
+                                       at.device.ledger_of, actors::refresh_ledger{}));
+    const auto& state = ledger->state;
+    const auto head = *state.head();
+    const auto signature =
+        ledger::sign_fence({state.id(), at.workspace.id, user, head}, at.device.key);
+    question =
+        actors::ask_for(net::feed_fence{at.workspace.id, user, {head.seq, head.hash}, signature});
+  }
+  KEYFOLD_TRY(const auto answer, ask_relay(context, at.device, std::move(question)));
   return ledger::decode_frontier(answer.bulk.view());
 }
 
-/// Changes a role; where the right to write goes, with a frontier that covers what the relay took
-/// meanwhile.
+/// Changes a role; where the right to write goes, with a frontier that covers what the relay took. For one who keeps
+/// writing meanwhile the relay puts up a fence.
 expected<json> change_role(api_context& context, const target& at, user_id user, ledger::role to) {
   for (int tries = 1;; ++tries) {
     std::vector<ledger::signed_head> heads;
     if (ledger::takes_write(at.device.ledger->state, at.workspace.id, user, to)) {
-      KEYFOLD_TRY(heads, heads_of(context, at, user));
+      auto found = heads_of(context, at, user, tries > 1);
+      if (!found && found.error().code == errc::stale_head && tries < max_frontier_races) continue;
+      if (!found) return fail(found);
+      heads = std::move(*found);
     }
     const auto appended =
         append(context, at.device, [&at, user, to, heads](const actors::ledger_snapshot& now) {

@@ -62,10 +62,19 @@ void add_invitation_commands(commander& c) {
   auto* user = invite->add_subcommand("user", "Invite a person");
   auto email = std::make_shared<std::string>();
   user->add_option("EMAIL", *email)->required();
-  user->callback([&c, email] { c.call("invite.user", {{"email", *email}}, print_link); });
-  invite->add_subcommand("device", "Invite a device of your own")->callback([&c] {
-    c.call("invite.device", json::object(), print_link);
-  });
+  auto* device = invite->add_subcommand("device", "Invite a device of your own");
+  auto expires_in = std::make_shared<std::optional<std::uint64_t>>();
+  for (auto* each : {user, device})
+    each->add_option("--expires-in", *expires_in, "90s, 30m, 12h or 7d; 7d otherwise")
+        ->transform(CLI::AsNumberWithUnit(
+            std::map<std::string, std::uint64_t>{{"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86'400}},
+            CLI::AsNumberWithUnit::UNIT_REQUIRED));
+  const auto ask = [&c, expires_in](const std::string& method, json parameters) {
+    if (*expires_in) parameters["expires_in"] = **expires_in;
+    c.call(method, parameters, print_link);
+  };
+  user->callback([ask, email] { ask("invite.user", {{"email", *email}}); });
+  device->callback([ask] { ask("invite.device", json::object()); });
   invite->add_subcommand("list", "Open invitations")->callback([&c] {
     c.call("invite.list", json::object(), print_invitations);
   });

@@ -113,6 +113,10 @@ expected<void> check_other(const change& c) {
   return {};
 }
 
+expected<void> check_authority(const change& c) {
+  return c.own ? check_own(c) : check_other(c);
+}
+
 /// What must stand in the body for such a change, and nothing else.
 expected<void> check_parts(const change& c, const role_changed& what) {
   const bool gains_read = !may_read(c.from) && may_read(c.to);
@@ -269,14 +273,21 @@ expected<void> check(const organization_fold& org, const workspace_fold& workspa
                  workspace.role_at(user->id, before(seq)),
                  what.role,
                  user->id == author.id};
-  if (c.own)
-    KEYFOLD_CHECK(check_own(c));
-  else
-    KEYFOLD_CHECK(check_other(c));
+  KEYFOLD_CHECK(check_authority(c));
   if (c.from == c.to) return refuse(errc::nothing_changed, "the user has that role already");
   if (user->profile_at(before(seq)) == profile::external && c.to > role::contributor)
     return refuse(errc::external_role, "an External is at most Contributor");
   return check_parts(c, what);
+}
+
+expected<void> check_taking(const organization_fold& org, const workspace_fold& workspace,
+                            const user_record& author, ledger_seq seq, user_id user) {
+  if (!workspace.created()) return refuse(errc::workspace_unknown, "there is no such workspace");
+  KEYFOLD_TRY(const auto* target, find_active(org, user, before(seq)));
+  const bool own = target->id == author.id;
+  if (!own && check_administrator(author)) return {};
+  return check_authority({org, workspace, author, seq, workspace.role_at(author.id, before(seq)),
+                          workspace.role_at(user, before(seq)), role::none, own});
 }
 
 expected<void> check(const workspace_fold& workspace, const user_record& author, ledger_seq seq,

@@ -46,6 +46,12 @@ namespace keyfold::ledger::rules {
                                              const workspace_fold& workspace, const header& h,
                                              const body& b);
 
+/// Whether the author may take all of the user's rights in the workspace, by a role change at `seq` or by a revocation:
+/// what these would be refused with.
+[[nodiscard]] expected<void> check_taking(const organization_fold& org,
+                                          const workspace_fold& workspace,
+                                          const user_record& author, ledger_seq seq, user_id user);
+
 /// Who may promote himself to Owner: no Owner is left, and no other remaining member who is not
 /// External has a higher role (DESIGN 4.3).
 [[nodiscard]] bool may_promote_himself(const organization_fold& org,

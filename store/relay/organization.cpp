@@ -99,18 +99,13 @@ answered<member> organization::connect(session_number session, const box_public_
 
 void organization::end_session(session_number session, const error& why, effects& out) {
   sessions_.erase(session);
-  auto left = conduits_.disconnect(session);
-  out.insert(out.end(), left.begin(), left.end());
+  guests_.erase(session);
   out.push_back({session, news::ended{why}});
 }
 
 effects organization::disconnect(session_number session) {
   effects out;
-  std::vector<invitation_token> as_guest;
-  for (const auto& [token, role] : conduits_.held_by(session))
-    if (role == party::guest) as_guest.push_back(token);
-  out = conduits_.disconnect(session);
-  for (const auto& token : as_guest) guest_moved(token, out);
+  guests_.erase(session);
   const auto found = sessions_.find(session);
   if (found == sessions_.end()) return out;
   const auto device = found->second.who.device;
@@ -124,10 +119,8 @@ effects organization::set_frozen(bool frozen) {
   effects out;
   if (!frozen) return out;
   const error why{errc::organization_frozen, "the relay's operator has frozen it"};
-  for (const auto session : conduits_.sessions())
-    if (!sessions_.contains(session)) end_session(session, why, out);
+  for (const auto session : std::set(guests_)) end_session(session, why, out);
   for (const auto& [session, _] : std::map(sessions_)) end_session(session, why, out);
-  std::erase_if(out, [](const effect& e) { return !std::holds_alternative<news::ended>(e.what); });
   return out;
 }
 
@@ -205,9 +198,12 @@ answered<bytes> organization::append(session_number session, bytes_view certific
 void organization::after_append(const ledger::certificate& c, effects& out) {
   const auto* body = ledger_.effective_body_at(c.header.seq);
   const auto* revoked = body != nullptr ? std::get_if<ledger::user_revoked>(&body->what) : nullptr;
+  const auto* role = body != nullptr ? std::get_if<ledger::role_changed>(&body->what) : nullptr;
+  if (role != nullptr) fences_.erase({*c.header.scope, role->user});
   // What a removal quarantines is judged at once, so that deliveries and frontiers say the same.
   if (c.header.scope) (void)feeds_.index(*c.header.scope).reconsider(ledger_);
   if (revoked != nullptr) {
+    std::erase_if(fences_, [&](const auto& fence) { return fence.first.second == revoked->user; });
     for (const auto& row : revoked->workspaces)
       (void)feeds_.index(row.workspace).reconsider(ledger_);
     for (const auto& [session, state] : std::map(sessions_))

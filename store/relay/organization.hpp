@@ -1,4 +1,4 @@
-// One organization at the relay: its ledger, feeds, invitations and conduits, and who may what
+// One organization at the relay: its ledger, feeds and invitations, and who may what
 // (PROTOCOL "Rights at the relay"). A replica that cannot read.
 //
 //   link key --> device --> user, not revoked --> profile and roles as of the ledger's head
@@ -7,11 +7,12 @@
 // it and load it anew. Not thread-safe.
 #pragma once
 
+#include "store/ledger/fence.hpp"
 #include "store/ledger/log.hpp"
 #include "store/ledger/relay_rules.hpp"
-#include "store/relay/conduits.hpp"
 #include "store/relay/feeds.hpp"
 #include "store/relay/invitations.hpp"
+#include "store/relay/limiter.hpp"
 #include "store/relay/signer.hpp"
 #include "store/replica/deliver.hpp"
 
@@ -24,6 +25,7 @@ inline constexpr std::size_t max_wanted = 7000;  ///< what one answer holds
 inline constexpr std::size_t max_objects_asked = 7000;
 inline constexpr std::size_t max_object_size = 4 * 1024 * 1024 - 64 * 1024;
 inline constexpr std::size_t max_subscriptions = 2000;  ///< of one session
+inline constexpr timestamp fence_time{30'000};
 
 /// What a genesis certificate says; `errc::genesis_misplaced` for another one.
 [[nodiscard]] expected<ledger::genesis> genesis_of(const ledger::certificate& c);
@@ -95,6 +97,10 @@ class organization {
   /// The signed heads of a user's feeds, as a frontier attachment; for who may read there, and
   /// Administrators: `errc::role_insufficient`, `errc::user_unknown` or `errc::workspace_unknown`.
   [[nodiscard]] expected<bytes> heads(session_number session, workspace_id workspace, user_id user);
+  /// The same, and for fence_time, or until his role there is taken, no new entry of that user is taken in the
+  /// workspace. What ledger::check_fence says, or `errc::rate_limited` for one who fences on and on.
+  [[nodiscard]] expected<bytes> fence(session_number session, const ledger::fence& f,
+                                      bytes_view signature, timestamp now);
   struct pushed {
     std::size_t accepted = 0;       ///< entries held now, from the front of the list
     std::vector<object_id> wanted;  ///< objects that they need and that are not held
@@ -103,9 +109,10 @@ class organization {
     std::vector<entry_hash> lacks;  ///< with `errc::lacks_entries`: what has to come first
   };
   /// Takes entries that count or are quarantined, whoever made them. When the first is not taken:
-  /// why, with `refusal`. Else those up to the first that is not taken.
+  /// why, with `refusal` (`errc::fenced`: see fence()). Else those up to the first that is not taken.
   [[nodiscard]] answered<pushed> push(session_number session, workspace_id workspace,
-                                      std::span<const bytes> entries, push_refusal& refusal);
+                                      std::span<const bytes> entries, timestamp now,
+                                      push_refusal& refusal);
 
   // -- objects
   // ----------------------------------------------------------------------------------------
@@ -125,8 +132,8 @@ class organization {
   /// The object store does not have it any more, or it is damaged: it is wanted again.
   void object_lost(workspace_id workspace, const object_id& object);
 
-  // -- invitations and conduits
-  // -----------------------------------------------------------------------
+  // -- invitations
+  // ------------------------------------------------------------------------------------------
 
   [[nodiscard]] answered<void> create_invitation(session_number session, invitation_row row,
                                                  timestamp now);
@@ -142,20 +149,15 @@ class organization {
   [[nodiscard]] effects expire(timestamp now);
   [[nodiscard]] std::optional<timestamp> next_expiry() const { return invitations_.next_expiry(); }
 
-  /// A greeter's: `errc::not_administrator` for one who may not greet.
-  [[nodiscard]] answered<conduits::opened> open_as_greeter(session_number session,
-                                                           const invitation_token& token,
-                                                           timestamp now);
-  /// A guest's, from a network address: `errc::rate_limited` after too many wrong tokens from
-  /// there.
-  [[nodiscard]] answered<conduits::opened> open_as_guest(session_number session,
-                                                         const std::string& address,
-                                                         const invitation_token& token,
-                                                         timestamp now);
-  [[nodiscard]] answered<void> send(session_number session, const invitation_token& token,
-                                    std::uint64_t attempt, bytes payload);
-  [[nodiscard]] answered<void> close(session_number session, const invitation_token& token,
-                                     std::uint64_t attempt);
+  /// Whether the session may open the invitation's conduit as greeter: `errc::not_administrator` for one who may
+  /// not greet, `errc::rate_limited` when that side was opened too often.
+  [[nodiscard]] expected<void> admit_greeter(session_number session, const invitation_token& token,
+                                             timestamp now);
+  /// As guest, from a network address: `errc::rate_limited` also after too many wrong tokens from there.
+  [[nodiscard]] expected<void> admit_guest(session_number session, const std::string& address,
+                                           const invitation_token& token, timestamp now);
+  /// The conduit says whether a guest sits in it.
+  [[nodiscard]] effects guest_moved(const invitation_token& token, bool here);
 
  private:
   struct session_state {
@@ -180,10 +182,14 @@ class organization {
   [[nodiscard]] expected<void> check_heads(workspace_id workspace,
                                            std::span<const feed::entry> entries);
   void count_heads(const replica::taken& result);
+  /// How many entries stand before the first that a fence keeps out.
+  [[nodiscard]] std::size_t unfenced(workspace_id workspace, std::span<const feed::entry> entries,
+                                     timestamp now);
   void tell_feed(workspace_id workspace, session_number from, const replica::taken& result,
                  effects& out);
   void tell_greeters(const invitation_row& row, invitation_state state, effects& out) const;
-  void guest_moved(const invitation_token& token, effects& out) const;
+  /// So that whoever squats in one side of a conduit is slowed down.
+  [[nodiscard]] expected<void> count_open(const invitation_token& token, party role, timestamp now);
   void drop_invitation(const invitation_row& row, invitation_state state, std::string_view reason,
                        effects& out);
 
@@ -198,9 +204,13 @@ class organization {
   signer signer_;
   feeds feeds_;
   invitations invitations_;
-  conduits conduits_;
   limiter guesses_{{.burst = 20, .refill = timestamp(10'000), .max_names = 10'000}};
+  limiter opens_{{.burst = 30, .refill = timestamp(2'000), .max_names = 10'000}};
+  limiter fencings_{{.burst = 10, .refill = timestamp(60'000), .max_names = 10'000}};
+  std::map<std::pair<workspace_id, user_id>, timestamp> fences_;  ///< until when
   bool frozen_ = false;
+  std::set<session_number> guests_;
+  std::set<invitation_token> guest_present_;
   std::map<session_number, session_state> sessions_;
 };
 

@@ -49,6 +49,29 @@ expected<bytes> organization::heads(session_number session, workspace_id workspa
   return feeds_.index(workspace).signed_heads(found->devices);
 }
 
+expected<bytes> organization::fence(session_number session, const ledger::fence& f,
+                                    bytes_view signature, timestamp now) {
+  KEYFOLD_TRY(const auto who, require(session));
+  KEYFOLD_CHECK(ledger::check_fence(ledger_, f, who.device, signature));
+  KEYFOLD_TRY(auto out, heads(session, f.workspace, f.user));
+  KEYFOLD_CHECK(fencings_.take(to_text(who.user) + to_text(f.user), now));
+  fences_[{f.workspace, f.user}] = now + fence_time;
+  return out;
+}
+
+std::size_t organization::unfenced(workspace_id workspace, std::span<const feed::entry> entries,
+                                   timestamp now) {
+  std::erase_if(fences_, [&](const auto& fence) { return fence.second <= now; });
+  if (fences_.empty()) return entries.size();
+  const auto is_fenced = [&](const feed::entry& e) {
+    const auto author = ledger_.find_device(e.header.device);
+    return author && fences_.contains({workspace, author->user}) &&
+           !feeds_.index(workspace).holds(e.hash);
+  };
+  return static_cast<std::size_t>(std::find_if(entries.begin(), entries.end(), is_fenced) -
+                                  entries.begin());
+}
+
 expected<std::vector<feed::entry>> organization::decode_entries(
     std::span<const bytes> entries) const {
   if (entries.size() > max_push_entries)
@@ -103,7 +126,7 @@ void organization::tell_feed(workspace_id workspace, session_number from,
 }
 
 answered<organization::pushed> organization::push(session_number session, workspace_id workspace,
-                                                  std::span<const bytes> encoded,
+                                                  std::span<const bytes> encoded, timestamp now,
                                                   push_refusal& refusal) {
   effects out;
   auto done = [&]() -> expected<pushed> {
@@ -111,7 +134,10 @@ answered<organization::pushed> organization::push(session_number session, worksp
     KEYFOLD_CHECK(require_writer(workspace, who.user));
     KEYFOLD_TRY(const auto entries, decode_entries(encoded));
     KEYFOLD_CHECK(check_heads(workspace, entries));
-    const auto result = replica::take(feeds_.index(workspace), ledger_, entries);
+    const auto allowed = std::span(entries).first(unfenced(workspace, entries, now));
+    if (allowed.empty() && !entries.empty())
+      return fail(errc::fenced, "this user's right to write is about to be taken");
+    const auto result = replica::take(feeds_.index(workspace), ledger_, allowed);
     count_heads(result);
     if (!result.fresh.empty()) tell_feed(workspace, session, result, out);
     pushed answer;

@@ -1,4 +1,4 @@
-// Invitations and conduits of an organization at the relay.
+// Invitations of an organization at the relay, and who may meet in their conduits.
 #include <algorithm>
 
 #include "store/relay/organization.hpp"
@@ -7,10 +7,6 @@ namespace keyfold::relay {
 namespace {
 
 constexpr double wrong_token_cost = 5;
-
-void join(effects& out, effects more) {
-  out.insert(out.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
-}
 
 }  // namespace
 
@@ -21,16 +17,10 @@ void organization::tell_greeters(const invitation_row& row, invitation_state sta
       out.push_back({session, news::invitation_changed{row.token, state}});
 }
 
-void organization::guest_moved(const invitation_token& token, effects& out) const {
-  const auto row = invitations_.find(token, timestamp{0});
-  if (!row) return;
-  const bool here = conduits_.present(token, party::guest);
-  tell_greeters(*row, here ? invitation_state::guest_present : invitation_state::guest_absent, out);
-}
-
 void organization::drop_invitation(const invitation_row& row, invitation_state state,
                                    std::string_view reason, effects& out) {
-  join(out, conduits_.drop(row.token, reason));
+  guest_present_.erase(row.token);
+  out.push_back({0, news::invitation_over{row.token, reason}});
   tell_greeters(row, state, out);
 }
 
@@ -52,7 +42,7 @@ expected<std::vector<organization::listed>> organization::list_invitations(sessi
   KEYFOLD_TRY(const auto who, require(session));
   std::vector<listed> out;
   for (auto& row : invitations_.list(who.user, ledger_, now)) {
-    const bool here = conduits_.present(row.token, party::guest);
+    const bool here = guest_present_.contains(row.token);
     out.push_back({std::move(row), here});
   }
   return out;
@@ -78,48 +68,42 @@ effects organization::expire(timestamp now) {
   return out;
 }
 
-answered<conduits::opened> organization::open_as_greeter(session_number session,
-                                                         const invitation_token& token,
-                                                         timestamp now) {
-  const auto allowed = [&]() -> expected<void> {
-    KEYFOLD_TRY(const auto who, require(session));
-    KEYFOLD_TRY(const auto row, invitations_.find(token, now));
-    if (!may_greet(row, who.user, ledger_))
-      return fail(errc::not_administrator, "this user may not greet there");
-    return {};
-  }();
-  if (!allowed) return {fail(allowed), {}};
-  return conduits_.open(token, party::greeter, session, now);
+expected<void> organization::count_open(const invitation_token& token, party role, timestamp now) {
+  return opens_.take(to_text(token) + (role == party::greeter ? "g" : "u"), now);
 }
 
-answered<conduits::opened> organization::open_as_guest(session_number session,
-                                                       const std::string& address,
-                                                       const invitation_token& token,
-                                                       timestamp now) {
-  if (frozen_) return {fail(errc::organization_frozen, "the relay's operator has frozen it"), {}};
+expected<void> organization::admit_greeter(session_number session, const invitation_token& token,
+                                           timestamp now) {
+  KEYFOLD_TRY(const auto who, require(session));
+  KEYFOLD_TRY(const auto row, invitations_.find(token, now));
+  if (!may_greet(row, who.user, ledger_))
+    return fail(errc::not_administrator, "this user may not greet there");
+  return count_open(token, party::greeter, now);
+}
+
+expected<void> organization::admit_guest(session_number session, const std::string& address,
+                                         const invitation_token& token, timestamp now) {
+  if (frozen_) return fail(errc::organization_frozen, "the relay's operator has frozen it");
   // Before the token is looked at: so whoever guesses does not learn from the refusal.
-  if (auto allowed = guesses_.take(address, now); !allowed) return {fail(allowed), {}};
+  KEYFOLD_CHECK(guesses_.take(address, now));
   if (const auto row = invitations_.find(token, now); !row) {
     guesses_.punish(address, now, wrong_token_cost - 1);
-    return {fail(row), {}};
+    return fail(row);
   }
-  auto opened = conduits_.open(token, party::guest, session, now);
-  if (opened.answer) guest_moved(token, opened.effects);
-  return opened;
+  KEYFOLD_CHECK(count_open(token, party::guest, now));
+  guests_.insert(session);
+  return {};
 }
 
-answered<void> organization::send(session_number session, const invitation_token& token,
-                                  std::uint64_t attempt, bytes payload) {
-  if (frozen_) return {fail(errc::organization_frozen, "the relay's operator has frozen it"), {}};
-  return conduits_.send(token, attempt, session, std::move(payload));
-}
-
-answered<void> organization::close(session_number session, const invitation_token& token,
-                                   std::uint64_t attempt) {
-  const bool guest_was_here = conduits_.present(token, party::guest);
-  auto closed = conduits_.close(token, attempt, session);
-  if (guest_was_here && !conduits_.present(token, party::guest)) guest_moved(token, closed.effects);
-  return closed;
+effects organization::guest_moved(const invitation_token& token, bool here) {
+  effects out;
+  const auto row = invitations_.find(token, timestamp{0});
+  if (!row) return out;
+  const bool changed = here ? guest_present_.insert(token).second : guest_present_.erase(token) > 0;
+  if (changed)
+    tell_greeters(*row, here ? invitation_state::guest_present : invitation_state::guest_absent,
+                  out);
+  return out;
 }
 
 }  // namespace keyfold::relay

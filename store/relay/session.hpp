@@ -66,6 +66,11 @@ struct conduit {
   conduit_news what = conduit_news::message;
   bytes payload;  ///< of a message; the reason's text of `closed`
 };
+/// To the invitation's conduit, whatever `to` says: it ends, for that reason.
+struct invitation_over {
+  invitation_token token;
+  std::string_view reason;
+};
 /// End the session, and tell the peer why.
 struct ended {
   error why;
@@ -75,7 +80,7 @@ struct ended {
 struct effect {
   session_number to = 0;
   std::variant<news::ledger_advanced, news::feed_grew, news::presence, news::invitation_changed,
-               news::conduit, news::ended>
+               news::conduit, news::invitation_over, news::ended>
       what;
 };
 using effects = std::vector<effect>;

@@ -52,8 +52,7 @@ struct shell {
   exchange_event next() {
     exchange_event got;
     caf::scoped_actor self(*system);
-    auto request =
-        self->request(exchange, caf::infinite, next_event{std::chrono::milliseconds(0)});
+    auto request = self->request(exchange, caf::infinite, next_event{std::chrono::milliseconds(0)});
     run();
     dynamic_cast<caf::scheduler::test_coordinator&>(system->scheduler()).trigger_timeouts();
     run();

@@ -144,6 +144,18 @@ class Invitations(keyfold.Case):
         self.bob.join(link).failed("cancelled", "expired", "used", "not_found", "refused")
         self.assert_outsider(self.bob)
 
+    def test_an_invitation_expires_also_while_the_guest_waits(self):
+        for expires_in in ("0s", "32d", "3", "soon"):
+            self.alice.run("invite", "user", "bob@example.com", "--expires-in", expires_in, expect=keyfold.USAGE)
+        invitation = self.alice.run("invite", "user", "bob@example.com", "--expires-in", "3s")
+        guest = self.bob.join(invitation["link"])
+        guest.expect_waiting()
+        self.assertEqual(guest.failed(), "expired")
+        self.assertEqual(self.alice.run("invite", "list"), [])
+        self.alice.greet(invitation["token"]).failed("expired", "cancelled", "not_found", "refused")
+        self.bob.join(invitation["link"]).failed("expired", "cancelled", "not_found", "refused", "used")
+        self.assert_outsider(self.bob)
+
     def test_an_invitation_lets_in_one_person_only(self):
         token, link = self.invite()
         keyfold.exchange_codes(*self.both(token, link))

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Sharing between people: roles, what a Reader's edit becomes, what unsharing takes, what sharing again gives."""
 
+import itertools
 import sys
+import threading
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -131,6 +133,27 @@ class Sharing(keyfold.Case):
         self.bob.sync("papers")
         self.alice.sync("papers")
         self.assertEqual(self.alice.cat("papers:/back.txt"), b"back again")
+
+    def test_who_writes_without_end_is_unshared_all_the_same(self):
+        self.alice.share("papers", self.bob, "contributor")
+        stop = threading.Event()
+
+        def write_on():
+            for i in itertools.count():
+                if stop.is_set() or "error" in self.bob.put_bytes(b"%d" % i, f"papers:/{i}.txt", expect=None):
+                    return
+
+        writer = threading.Thread(target=write_on)
+        writer.start()
+        try:
+            keyfold.wait_until(lambda: len(self.alice.names("papers:/")) > 10, "alice sees what bob writes")
+            self.alice.run("workspace", "unshare", "papers", "bob@example.com")
+        finally:
+            stop.set()
+            writer.join()
+        self.assertEqual(len(self.alice.run("workspace", "members", "papers")), 1)
+        self.alice.sync("papers")
+        self.assertGreater(len(self.alice.names("papers:/")), 10)
 
     def test_his_keys_and_the_relays_whole_disk_do_not_open_what_came_after(self):
         self.alice.put_bytes(b"old", "papers:/old.txt")

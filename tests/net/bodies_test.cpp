@@ -62,6 +62,7 @@ TEST_CASE("bodies of ledger and feeds travel and are strict") {
   check_body(ledger_pull_answer{ledger_seq{3}, 2});
   check_body(subscribe{board, {{laptop, {}, feed_seq{1}, {}}, {laptop, {}, feed_seq{2}, {}}}});
   check_body(feed_heads{board, alice});
+  check_body(feed_fence{board, alice, {ledger_seq{3}, id<certificate_hash>(2)}, bytes(65, 1)});
   check_body(feed_push{board, ledger_seq{70'000}});
   check_body(feed_push{board, {}});
   check_body(feed_push_answer{2, {id<object_id>(5)}});

@@ -213,3 +213,44 @@ TEST_CASE("nobody makes himself unrevokable by feeds without end") {
   CHECK(refused == errc::too_many_heads);
   CHECK(taken == ledger::max_heads_of_user);
 }
+
+TEST_CASE("behind a fence nothing new of that user is taken, until it falls or his role is taken") {
+  papers w;
+  const auto first = w.write(w.bob, w.workspace);
+  REQUIRE(w.push(w.bob_session, w.workspace, {first}).answer);
+  const ledger::fence f{w.org.state.id(), w.workspace, w.bob.user, *w.org.state.head()};
+  const auto signature = ledger::sign_fence(f, w.org.alice.signing);
+  const auto heads = w.core->fence(w.alice_session, f, signature, w.now);
+  REQUIRE(heads);
+  CHECK(*heads == w.core->heads(w.alice_session, w.workspace, w.bob.user).value());
+
+  const auto second = w.write(w.bob, w.workspace);
+  const auto of_alice = w.write(w.org.alice, w.workspace);
+  // Who brings them makes no difference, and what is held already is no matter.
+  for (const auto session : {w.bob_session, w.alice_session})
+    CHECK(code(w.push(session, w.workspace, {second}).answer) == errc::fenced);
+  CHECK(w.push(w.alice_session, w.workspace, {first, of_alice, second}).answer->accepted == 2);
+
+  w.now += fence_time;
+  CHECK(w.push(w.bob_session, w.workspace, {second}).answer->accepted == 1);
+
+  REQUIRE(w.core->fence(w.alice_session, f, signature, w.now));
+  const auto late = w.write(w.bob, w.workspace);
+  w.org.share(w.org.alice, w.workspace, w.bob, ledger::role::reader,
+              {ledger::signed_head{second.header_bytes, second.signature}});
+  w.sync();
+  CHECK(w.push(w.bob_session, w.workspace, {late}).answer->accepted == 1);  // to the quarantine
+}
+
+TEST_CASE("a fence is put up by those who may take the user's role, and not on and on") {
+  papers w;
+  const ledger::fence f{w.org.state.id(), w.workspace, w.bob.user, *w.org.state.head()};
+  CHECK(code(w.core->fence(w.carol_session, f, ledger::sign_fence(f, w.carol.signing), w.now)) ==
+        errc::role_insufficient);
+  CHECK(code(w.core->fence(w.alice_session, f, ledger::sign_fence(f, w.bob.signing), w.now)) ==
+        errc::bad_signature);
+  const auto signature = ledger::sign_fence(f, w.org.alice.signing);
+  unsigned put_up = 0;
+  while (w.core->fence(w.alice_session, f, signature, w.now)) REQUIRE(++put_up < 100);
+  CHECK(code(w.core->fence(w.alice_session, f, signature, w.now)) == errc::rate_limited);
+}

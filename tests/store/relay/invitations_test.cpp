@@ -80,23 +80,23 @@ TEST_CASE("a flood of invitations ends at the limit, and leaves others theirs") 
         errc::too_many_invitations);
 }
 
-TEST_CASE(
-    "an invitation is cancelled by those who may greet, and both sides of its conduit are told") {
+TEST_CASE("an invitation is cancelled by those who may greet, and its conduit ends") {
   office w;
   const auto token = w.invite(w.alice_session);
-  CHECK(w.core->open_as_greeter(w.alice_session, token, now).answer);
-  CHECK(w.core->open_as_guest(77, "1.2.3.4", token, now).answer);
+  CHECK(w.core->admit_greeter(w.alice_session, token, now));
+  CHECK(w.core->admit_guest(77, "1.2.3.4", token, now));
   CHECK(code(w.core->cancel_invitation(w.bob_session, token).answer) == errc::not_administrator);
   CHECK(code(w.core->cancel_invitation(w.alice_session, {{9}}).answer) == errc::invitation_unknown);
   const auto done = w.core->cancel_invitation(w.alice_session, token);
   REQUIRE(done.answer);
-  for (const session_number session : {w.alice_session, session_number{77}})
-    CHECK(relay_world::told<news::conduit>(done.effects, session).at(0).what ==
-          conduit_news::closed);
+  const auto over = relay_world::told<news::invitation_over>(done.effects, 0);
+  REQUIRE(over.size() == 1);
+  CHECK(over[0].token == token);
+  CHECK(over[0].reason == "cancelled");
   CHECK(relay_world::told<news::invitation_changed>(done.effects, w.alice_session).at(0).state ==
         invitation_state::cancelled);
   CHECK(w.listed(w.alice_session) == 0);
-  CHECK(code(w.core->open_as_guest(78, "1.2.3.4", token, now).answer) == errc::invitation_unknown);
+  CHECK(code(w.core->admit_guest(78, "1.2.3.4", token, now)) == errc::invitation_unknown);
 }
 
 TEST_CASE("an invitation expires") {
@@ -104,10 +104,8 @@ TEST_CASE("an invitation expires") {
   const auto token = w.invite(w.alice_session);
   CHECK(w.core->next_expiry() == later);
   CHECK(w.core->expire(later - timestamp(1)).empty());
-  CHECK(code(w.core->open_as_guest(77, "1.2.3.4", token, later).answer) ==
-        errc::invitation_expired);
-  CHECK(code(w.core->open_as_greeter(w.alice_session, token, later).answer) ==
-        errc::invitation_expired);
+  CHECK(code(w.core->admit_guest(77, "1.2.3.4", token, later)) == errc::invitation_expired);
+  CHECK(code(w.core->admit_greeter(w.alice_session, token, later)) == errc::invitation_expired);
   const auto out = w.core->expire(later);
   CHECK(relay_world::told<news::invitation_changed>(out, w.alice_session).at(0).state ==
         invitation_state::expired);
@@ -119,53 +117,58 @@ TEST_CASE("a revoked user's invitations go with him") {
   const auto token = w.invite(w.bob_session, invitation::kind::device);
   w.org.revoke(w.bob);
   w.sync();
-  CHECK(code(w.core->open_as_guest(77, "1.2.3.4", token, now).answer) == errc::invitation_unknown);
+  CHECK(code(w.core->admit_guest(77, "1.2.3.4", token, now)) == errc::invitation_unknown);
 }
 
 TEST_CASE("only those who may greet open the greeter's side") {
   office w;
   const auto user = w.invite(w.alice_session);
   const auto device = w.invite(w.bob_session, invitation::kind::device);
-  CHECK(code(w.core->open_as_greeter(w.bob_session, user, now).answer) == errc::not_administrator);
-  CHECK(code(w.core->open_as_greeter(w.alice_session, device, now).answer) ==
-        errc::not_administrator);
-  CHECK(w.core->open_as_greeter(w.bob_session, device, now).answer);
+  CHECK(code(w.core->admit_greeter(w.bob_session, user, now)) == errc::not_administrator);
+  CHECK(code(w.core->admit_greeter(w.alice_session, device, now)) == errc::not_administrator);
+  CHECK(w.core->admit_greeter(w.bob_session, device, now));
 }
 
 TEST_CASE("greeters are told when the guest comes and goes, and others are not") {
   office w;
   const auto token = w.invite(w.alice_session);
-  const auto came = w.core->open_as_guest(77, "1.2.3.4", token, now);
-  CHECK(relay_world::told<news::invitation_changed>(came.effects, w.alice_session).at(0).state ==
-        invitation_state::guest_present);
-  CHECK(relay_world::told<news::invitation_changed>(came.effects, w.bob_session).empty());
+  const auto states = [&](const effects& out, session_number session) {
+    std::vector<invitation_state> told;
+    for (const auto& each : relay_world::told<news::invitation_changed>(out, session))
+      told.push_back(each.state);
+    return told;
+  };
+  using list = std::vector<invitation_state>;
+  const auto came = w.core->guest_moved(token, true);
+  CHECK(states(came, w.alice_session) == list{invitation_state::guest_present});
+  CHECK(states(came, w.bob_session).empty());
+  CHECK(w.core->guest_moved(token, true).empty());
   CHECK(w.core->list_invitations(w.alice_session, now).value().at(0).guest_present);
-  const auto left = w.core->disconnect(77);
-  CHECK(relay_world::told<news::invitation_changed>(left, w.alice_session).at(0).state ==
-        invitation_state::guest_absent);
-  const auto again = w.core->open_as_guest(78, "1.2.3.4", token, now);
-  const auto closed = w.core->close(78, token, again.answer->attempt);
-  CHECK(relay_world::told<news::invitation_changed>(closed.effects, w.alice_session).size() == 1);
+  const auto left = w.core->guest_moved(token, false);
+  CHECK(states(left, w.alice_session) == list{invitation_state::guest_absent});
+  CHECK(w.core->guest_moved({{9}}, true).empty());
 }
 
-TEST_CASE("messages go between greeter and guest") {
+TEST_CASE("who opens a conduit again and again is slowed down, and other invitations are not") {
   office w;
   const auto token = w.invite(w.alice_session);
-  REQUIRE(w.core->open_as_greeter(w.alice_session, token, now).answer);
-  const auto attempt = w.core->open_as_guest(77, "1.2.3.4", token, now).answer->attempt;
-  const auto sent = w.core->send(77, token, attempt, {1, 2, 3});
-  CHECK(relay_world::told<news::conduit>(sent.effects, w.alice_session).at(0).payload ==
-        bytes{1, 2, 3});
+  const auto other = w.invite(w.alice_session);
+  unsigned opened = 0;
+  while (w.core->admit_guest(100 + opened, "1.2.3." + std::to_string(opened), token, now))
+    REQUIRE(++opened < 100);
+  CHECK(code(w.core->admit_guest(300, "1.2.4.1", token, now)) == errc::rate_limited);
+  CHECK(w.core->admit_greeter(w.alice_session, token, now));
+  CHECK(w.core->admit_guest(301, "1.2.4.2", other, now));
 }
 
 TEST_CASE("who guesses tokens is stopped by his address, and others come in all the same") {
   office w;
   const auto token = w.invite(w.alice_session);
   unsigned tried = 0;
-  while (code(w.core->open_as_guest(77, "6.6.6.6", w.org.random().id<invitation_token>(), now)
-                  .answer) == errc::invitation_unknown)
+  while (code(w.core->admit_guest(77, "6.6.6.6", w.org.random().id<invitation_token>(), now)) ==
+         errc::invitation_unknown)
     REQUIRE(++tried < 100);
   CHECK(tried <= 5);
-  CHECK(code(w.core->open_as_guest(77, "6.6.6.6", token, now).answer) == errc::rate_limited);
-  CHECK(w.core->open_as_guest(78, "1.2.3.4", token, now).answer);
+  CHECK(code(w.core->admit_guest(77, "6.6.6.6", token, now)) == errc::rate_limited);
+  CHECK(w.core->admit_guest(78, "1.2.3.4", token, now));
 }

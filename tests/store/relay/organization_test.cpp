@@ -121,14 +121,15 @@ TEST_CASE("strangers get nothing") {
   CHECK(code(core.subscribe(nobody, workspace, {}).answer) == errc::stranger);
   CHECK(code(core.deliver(nobody, workspace, 1000)) == errc::stranger);
   CHECK(code(core.heads(nobody, workspace, w.org.alice.user)) == errc::stranger);
-  CHECK(code(core.push(nobody, workspace, {}, refusal).answer) == errc::stranger);
+  CHECK(code(core.fence(nobody, {}, {}, timestamp(1))) == errc::stranger);
+  CHECK(code(core.push(nobody, workspace, {}, timestamp(1), refusal).answer) == errc::stranger);
   CHECK(code(core.lacking(nobody, workspace, {})) == errc::stranger);
   CHECK(code(core.check_put(nobody, workspace, {}, 1)) == errc::stranger);
   CHECK(code(core.check_get(nobody, workspace, {})) == errc::stranger);
   CHECK(code(core.create_invitation(nobody, {}, timestamp(1)).answer) == errc::stranger);
   CHECK(code(core.list_invitations(nobody, timestamp(1))) == errc::stranger);
   CHECK(code(core.cancel_invitation(nobody, {}).answer) == errc::stranger);
-  CHECK(code(core.open_as_greeter(nobody, {}, timestamp(1)).answer) == errc::stranger);
+  CHECK(code(core.admit_greeter(nobody, {}, timestamp(1))) == errc::stranger);
 }
 
 TEST_CASE("a revoked user's sessions end, and he does not come in again") {
@@ -153,9 +154,7 @@ TEST_CASE("a frozen organization ends all sessions and refuses everything until 
   CHECK(code(w.core->connect(50, w.org.alice.link.public_key()).answer) ==
         errc::organization_frozen);
   CHECK(code(w.core->pull(w.alice_session, {0}, {}, 10)) == errc::organization_frozen);
-  CHECK(code(w.core->open_as_guest(51, "1.2.3.4", {}, timestamp(1)).answer) ==
-        errc::organization_frozen);
-  CHECK(code(w.core->send(51, {}, 1, {}).answer) == errc::organization_frozen);
+  CHECK(code(w.core->admit_guest(51, "1.2.3.4", {}, timestamp(1))) == errc::organization_frozen);
   CHECK(w.core->set_frozen(false).empty());
   CHECK(w.core->connect(52, w.org.alice.link.public_key()).answer);
 }

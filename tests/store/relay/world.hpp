@@ -73,7 +73,7 @@ struct relay_world {
     std::vector<bytes> encoded;
     for (const auto& e : entries) encoded.push_back(feed::encode_entry(e));
     refusal = {};
-    return core->push(session, workspace, encoded, refusal);
+    return core->push(session, workspace, encoded, now, refusal);
   }
 
   /// What of one kind a session was told.
@@ -90,6 +90,7 @@ struct relay_world {
   std::unique_ptr<db::store> store;
   std::unique_ptr<db::transaction> state;
   std::unique_ptr<relay::organization> core;
+  relay::timestamp now{1'000'000};
   relay::session_number next_session = 1;
   relay::session_number alice_session = 0;
   relay::effects effects;  ///< of the last call
