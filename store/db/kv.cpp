@@ -94,7 +94,11 @@ void transaction::put(bytes_view key, bytes_view value) {
 }
 
 void transaction::erase(bytes_view key) {
-  own_changes().insert_or_assign(to_bytes(key), std::nullopt);
+  // What is not there needs no mark that it is gone: scans would have to step over these marks, one by one.
+  if (value_or_note(below_.get(key)))
+    own_changes().insert_or_assign(to_bytes(key), std::nullopt);
+  else if (const auto at = changes_->find(to_bytes(key)); at != changes_->end())
+    own_changes().erase(to_bytes(key));
 }
 
 void transaction::scan(bytes_view prefix, bytes_view from, const visitor& visit) const {

@@ -54,6 +54,7 @@ class level final : public store {
     leveldb::Options options;
     options.create_if_missing = true;
     options.paranoid_checks = true;  // a hole in the log is said, not skipped over
+    options.compression = leveldb::kNoCompression;  // values are ciphertext
     options.block_cache = out->cache_.get();
     options.filter_policy = out->filter_.get();
     options.write_buffer_size = write_buffer_bytes;
