@@ -34,7 +34,7 @@ zmq::message_t to_frame(const shared_bytes& data, const std::shared_ptr<byte_met
   const auto view = data.view();
   // libzmq takes a mutable pointer, and does not write through it.
   zmq::message_t out(const_cast<std::uint8_t*>(view.data()), view.size(), release, held.get());
-  held.release();
+  (void)held.release();  // libzmq has it now, and calls release()
   meter->add(view.size());
   return out;
 }
@@ -42,8 +42,8 @@ zmq::message_t to_frame(const shared_bytes& data, const std::shared_ptr<byte_met
 shared_bytes from_frame(zmq::message_t frame, const std::shared_ptr<byte_meter>& meter,
                         std::size_t overhead) {
   auto held = std::make_shared<received_frame>(std::move(frame), meter, frame.size() + overhead);
-  const auto* data = static_cast<const std::uint8_t*>(held->frame.data());
-  return {bytes_view{data, held->frame.size()}, std::move(held)};
+  const bytes_view data{static_cast<const std::uint8_t*>(held->frame.data()), held->frame.size()};
+  return {data, std::move(held)};
 }
 
 received_frames receive_frames(zmq::socket_t& socket, std::size_t max) {

@@ -57,6 +57,7 @@ expected<int> spawn_agent(const home_paths& home, const std::vector<std::string>
   if (home.config == home.data) arguments.insert(arguments.end(), {"--home", home.data.string()});
   arguments.insert(arguments.end(), options.begin(), options.end());
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (auto& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
 

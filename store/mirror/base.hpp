@@ -40,7 +40,7 @@ struct base_row {
 class base {
  public:
   /// `state` is this mirror's own part of the database, `name_key` a secret of this device.
-  base(db::view& state, symmetric_key name_key) : state_(state), name_key_(std::move(name_key)) {}
+  base(db::view& state, const symmetric_key& name_key) : state_(state), name_key_(name_key) {}
 
   [[nodiscard]] std::optional<base_row> get(row_id row) const;
   /// The row of that shown name in a folder; with two in the midst of a swap, the older row.

@@ -77,7 +77,7 @@ class renaming : public lookup {
 
 }  // namespace
 
-tree::tree(db::view& state, workspace_id workspace, symmetric_key name_key,
+tree::tree(db::view& state, workspace_id workspace, const symmetric_key& name_key,
            const feed::causality& causes)
     : state_(state), workspace_(workspace), name_key_(name_key), causes_(causes) {}
 

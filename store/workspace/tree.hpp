@@ -73,7 +73,7 @@ class tree {
  public:
   /// `state` is this workspace's own part of the database; `name_key` is a device-local secret that
   /// hides names in keys. All referenced objects must outlive the tree.
-  tree(db::view& state, workspace_id workspace, symmetric_key name_key,
+  tree(db::view& state, workspace_id workspace, const symmetric_key& name_key,
        const feed::causality& causes);
 
   /// Adds operations of an entry that counts, `first.index` being the order of the first of them (a
