@@ -13,8 +13,12 @@ class exchanges {
  public:
   static constexpr std::size_t most = 64;
 
+  /// Before another one about the same (`subject`) begins: the older one is replaced, and says so. Else one that its
+  /// program left behind would come back with the relay, and take the place of the new one.
+  void replace(const std::string& subject);
   /// `errc::busy` when there are too many.
-  [[nodiscard]] expected<std::string> add(const actors::exchange_actor& exchange);
+  [[nodiscard]] expected<std::string> add(const std::string& subject,
+                                          const actors::exchange_actor& exchange);
   /// `errc::not_found`.
   [[nodiscard]] expected<actors::exchange_actor> find(const std::string& id);
   void remove(const std::string& id);
@@ -23,6 +27,7 @@ class exchanges {
 
  private:
   struct entry {
+    std::string subject;
     actors::exchange_actor exchange;
     std::chrono::milliseconds asked;  ///< when anybody last did
   };

@@ -156,10 +156,12 @@ expected<json> greet(api_context& context, const parameters& p) {
   if (const auto profile = p.optional_text("profile")) {
     KEYFOLD_TRY(side.profile, profile_from(*profile));
   }
+  const auto subject = "greet " + to_text(token);
+  context.exchanges_of.replace(subject);
   KEYFOLD_TRY(const auto self, context.agent_of.find(p.organization()));
   KEYFOLD_TRY(const auto exchange, context.agent_of.ask<actors::exchange_actor>(
                                        *self.running, actors::start_greeting{side}));
-  KEYFOLD_TRY(const auto id, context.exchanges_of.add(exchange));
+  KEYFOLD_TRY(const auto id, context.exchanges_of.add(subject, exchange));
   return json{{"exchange", id}};
 }
 
@@ -171,8 +173,10 @@ expected<json> join(api_context& context, const parameters& p) {
   KEYFOLD_TRY(const auto password, p.text("password"));
   what.password = secret_buffer(std::string_view(password));
   what.timeout = p.duration("timeout", patience);
+  const auto subject = "join " + what.link.substr(0, what.link.find('#'));
+  context.exchanges_of.replace(subject);
   KEYFOLD_TRY(const auto exchange, context.agent_of.join(what));
-  KEYFOLD_TRY(const auto id, context.exchanges_of.add(exchange));
+  KEYFOLD_TRY(const auto id, context.exchanges_of.add(subject, exchange));
   return json{{"exchange", id}};
 }
 
