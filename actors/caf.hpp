@@ -29,6 +29,9 @@ using promise = caf::typed_response_promise<Answer>;
   return {errc::internal, "a part of the program is not there any more"};
 }
 
+/// An actor that failed is started again so much later: if it fails at once each time, not without pause.
+inline constexpr std::chrono::seconds restart_after{1};
+
 /// The monotonic clock in milliseconds.
 [[nodiscard]] inline std::chrono::milliseconds monotonic_now() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(

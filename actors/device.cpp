@@ -14,6 +14,7 @@ namespace {
 
 struct device_actor_state {
   std::optional<device_options> options;
+  std::shared_ptr<net::transport> transport;
   link_actor link;
   ledger_actor ledger;
   disk_actor disk;
@@ -21,6 +22,9 @@ struct device_actor_state {
   link_facts relay;
   std::map<workspace_id, workspace_actor> workspaces;
   std::map<invitation_token, exchange_actor> greeters;
+  std::set<workspace_id> fallen;          ///< workspaces to be started again
+  bool rebuilding = false;                ///< link, ledger or disk failed: all are started again
+  std::set<caf::actor_addr> still_there;  ///< of those that must end first
 
   ~device_actor_state() {
     for (const auto& [id, child] : workspaces) stop(child);
@@ -63,14 +67,49 @@ void take_ledger(self_pointer self, const ledger_view& ledger) {
   }
 }
 
-/// A workspace that crashed starts again from what is on disk.
-void restart(self_pointer self, const caf::down_msg& down) {
+template <class Actor>
+void end_child(self_pointer self, const Actor& child, const caf::actor_addr& but) {
   auto& s = self->state;
-  for (auto& [id, child] : s.workspaces) {
-    if (child.address() != down.source) continue;
-    spdlog::error("workspace {} failed and is started again", to_text(id));
-    child = start_workspace(self, id);
+  if (!child || child.address() == but) return;
+  s.still_there.insert(child.address());
+  s.stop(child);
+}
+
+/// All work by the handles of link, ledger and disk: when one of these fails, everything ends, and starts again
+/// from disk once it has ended. (Two actors must not write one part of the database.)
+void begin_rebuilding(self_pointer self, const caf::actor_addr& failed) {
+  auto& s = self->state;
+  spdlog::error("a part of device {} failed; all of it is started again",
+                to_text(s.options->device));
+  s.rebuilding = true;
+  s.relay.state = link_state::offline;
+  for (const auto& [id, child] : s.workspaces) {
+    if (!s.fallen.contains(id)) end_child(self, child, failed);
   }
+  for (const auto& [token, child] : std::exchange(s.greeters, {}))
+    self->send(child, exchange_answer{invitation::in::cancel{}});
+  end_child(self, s.link, failed);
+  end_child(self, s.ledger, failed);
+  end_child(self, s.disk, failed);
+}
+
+void child_ended(self_pointer self, const caf::down_msg& down) {
+  auto& s = self->state;
+  if (!s.rebuilding) {
+    const auto is_down = [&](const auto& child) { return child.address() == down.source; };
+    const auto found = std::find_if(s.workspaces.begin(), s.workspaces.end(),
+                                    [&](const auto& each) { return is_down(each.second); });
+    if (found != s.workspaces.end()) {
+      spdlog::error("workspace {} failed and is started again", to_text(found->first));
+      s.fallen.insert(found->first);
+      self->delayed_send(self, restart_after, start_again{});
+      return;
+    }
+    if (!is_down(s.link) && !is_down(s.ledger) && !is_down(s.disk)) return;
+    begin_rebuilding(self, down.source);
+  }
+  s.still_there.erase(down.source);
+  if (s.still_there.empty()) self->delayed_send(self, restart_after, start_again{});
 }
 
 /// What the relay says of its ledger is held against what is here: a step back or a fork is not taken in
@@ -158,29 +197,60 @@ link_options link_options_of(const device_options& o, const ledger::state& store
   return out;
 }
 
+void start_children(self_pointer self, ledger::state stored) {
+  auto& s = self->state;
+  const auto& o = *s.options;
+  ledger::keyring keys(o.user, o.user_key);
+  (void)keys.update(stored);  // the ledger actor reports its incidents
+  const auto first =
+      std::make_shared<const ledger_snapshot>(ledger_snapshot{stored, std::move(keys)});
+  s.disk = spawn_disk(self->system(), o.objects.objects);
+  s.link = spawn_link(self->system(), link_options_of(o, stored, s.transport), device_actor(self));
+  s.ledger = spawn_ledger(self->system(), {o.objects.store, o.organization, o.user, o.user_key},
+                          std::move(stored), s.link, device_actor(self));
+  self->monitor(s.disk);
+  self->monitor(s.link);
+  self->monitor(s.ledger);
+  take_ledger(self, first);  // from the first answer on, all that is stored is there
+}
+
+void restart(self_pointer self) {
+  auto& s = self->state;
+  if (!s.rebuilding) {
+    for (const auto& id : std::exchange(s.fallen, {})) s.workspaces[id] = start_workspace(self, id);
+    return;
+  }
+  if (!s.still_there.empty()) return;  // a workspace's turn; all the rest comes later
+  auto stored = load_ledger(*s.options->objects.store, s.options->organization);
+  if (!stored) {
+    spdlog::error("device {}: {}", to_text(s.options->device), stored.error().message);
+    self->delayed_send(self, restart_after, start_again{});
+    return;
+  }
+  s.rebuilding = false;
+  s.fallen.clear();
+  s.workspaces.clear();
+  start_children(self, std::move(*stored));
+}
+
 device_actor::behavior_type device(self_pointer self, device_options options,
                                    std::shared_ptr<ledger::state> stored,
                                    std::shared_ptr<net::transport> transport) {
   auto& s = self->state;
-  ledger::keyring keys(options.user, options.user_key);
-  (void)keys.update(*stored);  // the ledger actor reports its incidents
-  const auto first =
-      std::make_shared<const ledger_snapshot>(ledger_snapshot{*stored, std::move(keys)});
   s.relay.endpoint = invitation::host_and_port(options.relay);
-  s.disk = spawn_disk(self->system(), options.objects.objects);
-  s.link = spawn_link(self->system(), link_options_of(options, *stored, std::move(transport)),
-                      device_actor(self));
-  s.ledger = spawn_ledger(
-      self->system(), {options.objects.store, options.organization, options.user, options.user_key},
-      std::move(*stored), s.link, device_actor(self));
+  s.transport = std::move(transport);
   s.options.emplace(std::move(options));
-  take_ledger(self, first);  // from the first answer on, all that is stored is there
-  self->set_down_handler([self](const caf::down_msg& down) { restart(self, down); });
+  start_children(self, std::move(*stored));
+  self->set_down_handler([self](const caf::down_msg& down) { child_ended(self, down); });
   return {
       [self](get_device) { return facts_of(self); },
       [self](const start_greeting& request) { return greet(self, request); },
-      [self](const ledger_changed& changed) { take_ledger(self, changed.ledger); },
+      [self](start_again) { restart(self); },
+      [self](const ledger_changed& changed) {
+        if (!self->state.rebuilding) take_ledger(self, changed.ledger);
+      },
       [self](const relay_online& greeted) {
+        if (self->state.rebuilding) return;
         self->state.relay.state = link_state::online;
         self->state.relay.why.reset();
         examine(self->state, greeted.greeting);
@@ -188,6 +258,7 @@ device_actor::behavior_type device(self_pointer self, device_options options,
         tell_all(self, greeted);
       },
       [self](const relay_offline& lost) {
+        if (self->state.rebuilding) return;
         const bool was_online = online(self->state);
         self->request(self->state.link, caf::infinite, get_link_facts{})
             .then([self](const link_facts& facts) { self->state.relay = facts; },

@@ -199,6 +199,8 @@ struct sync_now {};
 struct set_mirror {
   std::optional<std::string> folder;
 };
+/// The mirror failed; to the workspace itself.
+struct start_mirror_again {};
 /// The answer to the mass-delete brake.
 struct answer_brake {
   bool accept = false;  ///< else: bring the files back
@@ -261,9 +263,9 @@ using workspace_actor = caf::typed_actor<
     handles<get_ledger, ledger_view>,                                   // what it goes by now
     handles<get_workspace_status, workspace_status>,                    //
     handles<sync_now, expected<void>>,                                  //
-    handles<set_mirror, expected<void>>, handles<answer_brake, expected<void>>,
-    handles<ledger_changed>, handles<relay_online>, handles<relay_offline>, handles<entries_came>,
-    handles<tick>>;
+    handles<set_mirror, expected<void>>, handles<start_mirror_again>,
+    handles<answer_brake, expected<void>>, handles<ledger_changed>, handles<relay_online>,
+    handles<relay_offline>, handles<entries_came>, handles<tick>>;
 
 // -- disk: objects in the local store -------------------------------------------------------------
 
@@ -325,6 +327,8 @@ struct device_facts {
   std::map<workspace_id, workspace_actor> workspaces;
 };
 struct get_device {};
+/// Something below failed; to the device itself.
+struct start_again {};
 /// Begins to greet the guest of an invitation of which everything is known.
 struct start_greeting {
   invitation::greeter::options side;
@@ -333,6 +337,7 @@ struct start_greeting {
 using device_actor =
     caf::typed_actor<handles<get_device, device_facts>,        // who is where
                      handles<start_greeting, exchange_actor>,  // a greeter of its own
+                     handles<start_again>,                     //
                      handles<ledger_changed>, handles<relay_online>, handles<relay_offline>,
                      handles<relay_event>>;
 
@@ -482,6 +487,7 @@ KEYFOLD_MESSAGE(get_workspace_status)
 KEYFOLD_MESSAGE(workspace_status)
 KEYFOLD_MESSAGE(sync_now)
 KEYFOLD_MESSAGE(set_mirror)
+KEYFOLD_MESSAGE(start_mirror_again)
 KEYFOLD_MESSAGE(answer_brake)
 KEYFOLD_MESSAGE(entries_came)
 KEYFOLD_MESSAGE(folders_changed)
@@ -490,6 +496,7 @@ KEYFOLD_MESSAGE(disk_changed)
 KEYFOLD_MESSAGE(read_object)
 KEYFOLD_MESSAGE(store_object)
 KEYFOLD_MESSAGE(get_device)
+KEYFOLD_MESSAGE(start_again)
 KEYFOLD_MESSAGE(device_facts)
 KEYFOLD_MESSAGE(start_greeting)
 template <>

@@ -186,7 +186,7 @@ mirrored run(self_pointer self, bool everything, mirror::brake brake = mirror::b
       schedule(self, look_again_after);
   }
   tell_report(s, result);
-  const auto answer = result && s.read_only ? mirrored(tl::unexpected(*s.read_only)) : result;
+  auto answer = result && s.read_only ? mirrored(tl::unexpected(*s.read_only)) : result;
   if (!s.fetching)
     for (auto& waiting : std::exchange(s.waiting, {})) waiting.deliver(answer);
   return answer;

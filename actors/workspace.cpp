@@ -152,6 +152,7 @@ void start_mirror(workspace_pointer self, const std::string& folder, bool first_
   }
   s.mirror = started->actor;
   s.mirror_said = started->report;
+  self->monitor(s.mirror);
   if (answer != nullptr) promise<done>(*answer).deliver(done{});
 }
 
@@ -159,6 +160,18 @@ void stop_mirror(workspace_state& s) {
   if (s.mirror) caf::anon_send_exit(s.mirror, caf::exit_reason::user_shutdown);
   s.mirror = nullptr;
   s.mirror_said.reset();
+}
+
+/// A mirror that failed starts again from base and disk.
+void restart_mirror(workspace_pointer self, const caf::down_msg& down) {
+  auto& s = state_of(self);
+  if (!s.mirror || s.mirror.address() != down.source) return;
+  const error why{errc::internal, "the mirror failed and is started again"};
+  const auto folder = s.mirror_said->folder();
+  spdlog::error("mirror {}: {}", folder, why.message);
+  s.mirror = nullptr;
+  s.mirror_said = std::make_shared<mirror_report>(folder, why);
+  self->delayed_send(self, restart_after, start_mirror_again{});
 }
 
 done end_mirror(workspace_state& s) {
@@ -220,6 +233,10 @@ workspace_actor::behavior_type behavior(workspace_pointer self) {
       [self](const get_workspace_status& r) { return status_of(self, r); },
       [self](sync_now) { return begin_sync(self); },
       [self](const set_mirror& r) { return change_mirror(self, r); },
+      [self](start_mirror_again) {
+        auto& s = state_of(self);  // by now a person may have ended it, or begun another
+        if (!s.mirror && s.mirror_said) start_mirror(self, s.mirror_said->folder(), false, nullptr);
+      },
       [self](const answer_brake& r) { return forward_brake(self, r); },
       [self](const ledger_changed& r) { take_ledger(self, r.ledger); },
       [self](const relay_online&) { went_online(self); },
@@ -250,6 +267,7 @@ workspace_actor::behavior_type run(workspace_pointer self, const std::shared_ptr
   if (from->online) went_online(self);
   const auto folder = s.options.objects.store->get(mirror_setting(s.options.workspace));
   if (folder && *folder) start_mirror(self, to_string(**folder), false, nullptr);
+  self->set_down_handler([self](const caf::down_msg& down) { restart_mirror(self, down); });
   return behavior(self);
 }
 

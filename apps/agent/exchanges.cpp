@@ -8,15 +8,15 @@ constexpr std::chrono::seconds forgotten_after{60};
 
 }  // namespace
 
-void exchanges::replace(const std::string& subject) {
+void exchanges::replace(const std::string& invitation) {
   const std::lock_guard guard(mutex_);
   for (const auto& [id, each] : running_)
-    if (each.subject == subject)
+    if (each.invitation == invitation)
       caf::anon_send(each.exchange, actors::exchange_answer{invitation::in::replaced{}});
 }
 
-expected<std::string> exchanges::add(const std::string& subject,
-                                     const actors::exchange_actor& exchange) {
+expected<std::string> exchanges::add(const actors::exchange_actor& exchange,
+                                     const std::string& invitation) {
   const std::lock_guard guard(mutex_);
   std::erase_if(running_, [](const auto& each) {
     const bool old = actors::monotonic_now() - each.second.asked > forgotten_after;
@@ -26,7 +26,7 @@ expected<std::string> exchanges::add(const std::string& subject,
   if (running_.size() >= most)
     return fail(errc::busy, "too many code exchanges at once; end one first");
   const auto id = to_text(system_random().id<invitation_token>());
-  running_.emplace(id, entry{subject, exchange, actors::monotonic_now()});
+  running_.emplace(id, entry{invitation, exchange, actors::monotonic_now()});
   return id;
 }
 

@@ -13,12 +13,13 @@ class exchanges {
  public:
   static constexpr std::size_t most = 64;
 
-  /// Before another one about the same (`subject`) begins: the older one is replaced, and says so. Else one that its
-  /// program left behind would come back with the relay, and take the place of the new one.
-  void replace(const std::string& subject);
+  /// Before a guest follows an invitation once more: the older exchange is replaced, and says so. Else one that its
+  /// program left behind would come back with the relay, and take the place of the new one. (Of greeters the device
+  /// takes care.)
+  void replace(const std::string& invitation);
   /// `errc::busy` when there are too many.
-  [[nodiscard]] expected<std::string> add(const std::string& subject,
-                                          const actors::exchange_actor& exchange);
+  [[nodiscard]] expected<std::string> add(const actors::exchange_actor& exchange,
+                                          const std::string& invitation = {});
   /// `errc::not_found`.
   [[nodiscard]] expected<actors::exchange_actor> find(const std::string& id);
   void remove(const std::string& id);
@@ -27,7 +28,7 @@ class exchanges {
 
  private:
   struct entry {
-    std::string subject;
+    std::string invitation;  ///< a guest's
     actors::exchange_actor exchange;
     std::chrono::milliseconds asked;  ///< when anybody last did
   };

@@ -156,12 +156,10 @@ expected<json> greet(api_context& context, const parameters& p) {
   if (const auto profile = p.optional_text("profile")) {
     KEYFOLD_TRY(side.profile, profile_from(*profile));
   }
-  const auto subject = "greet " + to_text(token);
-  context.exchanges_of.replace(subject);
   KEYFOLD_TRY(const auto self, context.agent_of.find(p.organization()));
   KEYFOLD_TRY(const auto exchange, context.agent_of.ask<actors::exchange_actor>(
                                        *self.running, actors::start_greeting{side}));
-  KEYFOLD_TRY(const auto id, context.exchanges_of.add(subject, exchange));
+  KEYFOLD_TRY(const auto id, context.exchanges_of.add(exchange));
   return json{{"exchange", id}};
 }
 
@@ -173,10 +171,10 @@ expected<json> join(api_context& context, const parameters& p) {
   KEYFOLD_TRY(const auto password, p.text("password"));
   what.password = secret_buffer(std::string_view(password));
   what.timeout = p.duration("timeout", patience);
-  const auto subject = "join " + what.link.substr(0, what.link.find('#'));
-  context.exchanges_of.replace(subject);
+  const auto invitation = what.link.substr(0, what.link.find('#'));
+  context.exchanges_of.replace(invitation);
   KEYFOLD_TRY(const auto exchange, context.agent_of.join(what));
-  KEYFOLD_TRY(const auto id, context.exchanges_of.add(subject, exchange));
+  KEYFOLD_TRY(const auto id, context.exchanges_of.add(exchange, invitation));
   return json{{"exchange", id}};
 }
 

@@ -49,9 +49,8 @@ class importer {
       batch_.contents.push_back({open_.at(file.token), file.content, file.needed});
     open_.clear();
     if (batch_.contents.empty() && batch_.folders.empty()) return {};
-    KEYFOLD_TRY(const auto put,
-                access_.agent_of.ask<expected<void>>(access_.workspace.actor,
-                                                     std::exchange(batch_, {}), access_.timeout));
+    KEYFOLD_TRY(auto put, access_.agent_of.ask<expected<void>>(
+                              access_.workspace.actor, std::exchange(batch_, {}), access_.timeout));
     return put;
   }
 

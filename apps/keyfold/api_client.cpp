@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <httplib.h>
 #include <poll.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -85,6 +86,24 @@ expected<int> spawn_agent(const home_paths& home, const std::vector<std::string>
   return ready[0];
 }
 
+/// Held by who starts an agent, so that two who do so at once do not meet in one home. Waits for it.
+class start_lock {
+ public:
+  explicit start_lock(const home_paths& home)
+      : file_(open((home.data / "agent.start.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
+    while (file_ >= 0 && flock(file_, LOCK_EX) != 0 && errno == EINTR) {
+    }
+  }
+  start_lock(const start_lock&) = delete;
+  start_lock& operator=(const start_lock&) = delete;
+  ~start_lock() {
+    if (file_ >= 0) close(file_);
+  }
+
+ private:
+  int file_;
+};
+
 }  // namespace
 
 bool api_client::running() {
@@ -95,6 +114,8 @@ bool api_client::running() {
 expected<void> api_client::start(const std::vector<std::string>& options) {
   if (running()) return {};
   KEYFOLD_CHECK(make_home(home_));
+  const start_lock lock(home_);
+  if (running()) return {};
   KEYFOLD_TRY(const int ready, spawn_agent(home_, options));
   pollfd wait{ready, POLLIN, 0};
   const auto count =

@@ -267,7 +267,7 @@ std::vector<branch_record> all_branches(const db::view& state) {
   const auto count = load_counters(state).branches;
   out.reserve(count);
   for (branch_number n = 0; n < count; ++n)
-    if (auto b = load_branch(state, n)) out.push_back(std::move(*b));
+    if (auto b = load_branch(state, n)) out.push_back(*b);
   return out;
 }
 
@@ -275,7 +275,7 @@ std::vector<branch_record> branches_of(const db::view& state, device_id device,
                                        std::optional<generation_id> generation) {
   std::vector<branch_record> out;
   state.scan(generation_key(device, generation), {}, [&](bytes_view at, bytes_view) {
-    if (auto b = load_branch(state, read_u32(at.last(4)))) out.push_back(std::move(*b));
+    if (auto b = load_branch(state, read_u32(at.last(4)))) out.push_back(*b);
     return true;
   });
   return out;

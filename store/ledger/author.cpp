@@ -14,7 +14,7 @@ certificate sign(const author& a, std::optional<workspace_id> scope, payload wha
   h.prev = head ? head->hash : certificate_hash{};
   h.author = a.device;
   h.scope = scope;
-  return sign_certificate(std::move(h), {a.time_ms, std::move(what)}, std::move(attached), a.key);
+  return sign_certificate(h, {a.time_ms, std::move(what)}, std::move(attached), a.key);
 }
 
 expected<certificate> finish(const author& a, std::optional<workspace_id> scope, payload what,

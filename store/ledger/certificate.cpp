@@ -103,7 +103,7 @@ certificate sign_certificate(header h, const body& b, attachments attached,
   if (root != nullptr) out.signatures.push_back(root->sign(genesis_context, out.header_bytes));
   out.attached = std::move(attached);
   out.hash = hash_of_header(out.header_bytes);
-  out.header = std::move(h);
+  out.header = h;
   return out;
 }
 

@@ -1,0 +1,133 @@
+#include "actors/device.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "actors/device_store.hpp"
+#include "tests/support/organization.hpp"
+#include "tests/support/temp_dir.hpp"
+
+using namespace keyfold;
+using namespace keyfold::actors;
+
+namespace {
+
+constexpr auto patience = std::chrono::seconds(20);
+
+/// Alice's device, with a workspace in its ledger, and no relay to be found.
+struct device_world {
+  device_world() : workspace(org.create_workspace(org.alice)) {
+    auto objects = open_object_services(folder.path().string(), org.random().key()).value();
+    db::transaction transaction(*objects.store);
+    db::prefixed part_of_ledger(transaction, prefix_of(part::ledger));
+    ledger::log log(part_of_ledger);
+    for (std::uint64_t seq = 0; seq < org.records.size(); ++seq)
+      log.put(org.state, ledger_seq{seq});
+    REQUIRE(transaction.commit(true));
+    const auto& alice = org.alice;
+    device = spawn_device(system,
+                          {org.state.id(),
+                           alice.user,
+                           alice.device,
+                           "laptop",
+                           alice.key,
+                           alice.signing,
+                           alice.link,
+                           {"127.0.0.1", 9, box_key::generate(org.random()).public_key()},
+                           std::move(objects)},
+                          std::make_shared<net::transport>())
+                 .value();
+  }
+  ~device_world() {
+    caf::anon_send_exit(device, caf::exit_reason::user_shutdown);
+    device = nullptr;
+    system.await_all_actors_done();
+  }
+
+  template <class Answer, class Actor, class Request>
+  expected<Answer> ask(const Actor& whom, Request request) {
+    expected<Answer> out = fail(errc::internal);
+    caf::scoped_actor self(system);
+    self->request(whom, patience, std::move(request))
+        .receive([&](Answer& got) { out = std::move(got); },
+                 [&](const caf::error& e) { out = tl::unexpected(to_error(e)); });
+    return out;
+  }
+  device_facts facts() { return ask<device_facts>(device, get_device{}).value(); }
+
+  /// Ends it as a crash would, and waits until it has.
+  template <class Actor>
+  void crash(const Actor& child) {
+    caf::scoped_actor self(system);
+    self->monitor(child);
+    self->send_exit(child, caf::exit_reason::unhandled_exception);
+    self->receive([](const caf::down_msg&) {});
+  }
+  /// The facts once `is_there` says so of them; they are asked for again and again.
+  template <class Predicate>
+  std::optional<device_facts> facts_when(Predicate is_there) {
+    const auto until = std::chrono::steady_clock::now() + patience;
+    while (std::chrono::steady_clock::now() < until) {
+      auto now = facts();
+      if (is_there(now)) return now;
+      std::this_thread::yield();
+    }
+    return std::nullopt;
+  }
+
+  test::temp_dir folder;
+  tests::organization org;
+  workspace_id workspace;
+  caf::actor_system_config config;
+  caf::actor_system system{config};
+  device_actor device;
+};
+
+}  // namespace
+
+TEST_CASE("a device starts an actor for each of its user's workspaces") {
+  device_world w;
+  const auto facts = w.facts();
+  REQUIRE(facts.workspaces.size() == 1);
+  CHECK(facts.workspaces.begin()->first == w.workspace);
+  CHECK(w.ask<expected<void>>(facts.workspaces.at(w.workspace), make_folder{{"letters"}}).value());
+}
+
+TEST_CASE("a workspace that crashes is started again, with what it had acknowledged") {
+  device_world w;
+  const auto before = w.facts().workspaces.at(w.workspace);
+  REQUIRE(w.ask<expected<void>>(before, make_folder{{"letters"}}).value());
+  w.crash(before);
+  const auto now = w.facts_when([&](const auto& facts) {
+    return facts.workspaces.contains(w.workspace) && facts.workspaces.at(w.workspace) != before;
+  });
+  REQUIRE(now);
+  const auto found =
+      w.ask<expected<listed_entry>>(now->workspaces.at(w.workspace), find_entry{{"letters"}});
+  REQUIRE(found);
+  CHECK(*found);
+}
+
+TEST_CASE("when ledger, link or disk crashes all of the device is started again") {
+  device_world w;
+  const auto old = w.facts();
+  REQUIRE(w.ask<expected<void>>(old.workspaces.at(w.workspace), make_folder{{"letters"}}).value());
+  SECTION("ledger") {
+    w.crash(old.ledger_of);
+  }
+  SECTION("link") {
+    w.crash(old.link);
+  }
+  SECTION("disk") {
+    w.crash(old.disk);
+  }
+  const auto now = w.facts_when([&](const auto& facts) {
+    return facts.ledger_of != old.ledger_of && facts.link != old.link && facts.disk != old.disk &&
+           facts.workspaces.contains(w.workspace);
+  });
+  REQUIRE(now);
+  CHECK(now->ledger->state.head() == old.ledger->state.head());
+  const auto found =
+      w.ask<expected<listed_entry>>(now->workspaces.at(w.workspace), find_entry{{"letters"}});
+  REQUIRE(found);
+  CHECK(*found);
+}
