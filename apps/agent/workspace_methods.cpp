@@ -1,4 +1,6 @@
 // workspace.*, status, sync
+#include <filesystem>
+
 #include "actors/replies.hpp"
 #include "apps/agent/api.hpp"
 #include "store/ledger/fence.hpp"
@@ -186,12 +188,35 @@ expected<json> rotate(api_context& context, const parameters& p) {
   return ok();
 }
 
+/// A mirror of this agent's must not lie within another one (root::create looks for one around it).
+expected<void> check_no_mirror_within(api_context& context, const std::string& folder) {
+  std::error_code unknown;  // then its path is empty, and nothing lies within it
+  const auto outer = std::filesystem::weakly_canonical(folder, unknown);
+  for (const auto& known : context.agent_of.devices()) {
+    if (!known.running) continue;
+    KEYFOLD_TRY(const auto device,
+                context.agent_of.ask<actors::device_facts>(*known.running, actors::get_device{}));
+    for (const auto& [id, actor] : device.workspaces) {
+      KEYFOLD_TRY(const auto status, context.agent_of.ask<actors::workspace_status>(
+                                         actor, actors::get_workspace_status{}));
+      if (!status.mirror) continue;
+      const auto inner = std::filesystem::weakly_canonical(*status.mirror, unknown);
+      const auto up = inner.lexically_relative(outer);
+      if (!up.empty() && up != "." && *up.begin() != "..")
+        return fail(errc::root_marker_foreign,
+                    "there is a mirror within " + folder + " already: " + *status.mirror);
+    }
+  }
+  return {};
+}
+
 expected<json> mirror(api_context& context, const parameters& p) {
   KEYFOLD_TRY(const auto at, target_of(context, p));
   const auto timeout = p.duration("timeout", std::chrono::seconds(60));
   const auto answer = p.optional_text("answer");
   const auto folder = p.optional_text("folder");
   if (folder && folder->starts_with('/')) {
+    KEYFOLD_CHECK(check_no_mirror_within(context, *folder));
     KEYFOLD_TRY(const auto done, context.agent_of.ask<expected<void>>(
                                      at.workspace.actor, actors::set_mirror{*folder}, timeout));
     KEYFOLD_CHECK(done);

@@ -123,10 +123,29 @@ expected<root> root::open(const std::string& folder) {
   return out;
 }
 
+namespace {
+
+/// What two mirrors would both have would go round in a circle.
+expected<void> check_not_within_another(const std::string& folder) {
+  std::error_code failure;
+  auto at = std::filesystem::canonical(folder, failure);
+  while (!failure && at.has_relative_path()) {
+    at = at.parent_path();
+    if (std::filesystem::is_regular_file(at / marker_name, failure))
+      return fail(errc::root_marker_foreign,
+                  folder + " lies within another mirror, " + at.string());
+    failure.clear();  // a folder above may be closed to us
+  }
+  return {};
+}
+
+}  // namespace
+
 expected<root> root::create(const std::string& folder, const marker& own) {
   std::error_code failure;
   std::filesystem::create_directories(folder, failure);
   if (failure) return fail(errc::io_failed, "cannot make " + folder + ": " + failure.message());
+  KEYFOLD_CHECK(check_not_within_another(folder));
   KEYFOLD_TRY(auto out, open(folder));
   auto present = out.check(own);
   if (present) return out;

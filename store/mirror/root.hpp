@@ -61,7 +61,7 @@ class root {
   /// folder, `errc::openat2_missing` on a kernel before 5.6. The marker is not read: check() does.
   [[nodiscard]] static expected<root> open(const std::string& folder);
   /// Makes the folder if need be, and its marker; content is left as it is.
-  /// `errc::root_marker_foreign` when another mirror's marker is there.
+  /// `errc::root_marker_foreign` when another mirror's marker is there, or in a folder above.
   [[nodiscard]] static expected<root> create(const std::string& folder, const marker& own);
 
   /// Called before every scan and every apply. `errc::root_gone` when the path no longer leads to

@@ -15,7 +15,9 @@ from test_files import make_tree
 NS = 1_700_000_000_123_456_789
 
 
-class Mirrors(keyfold.Case):
+class MirrorCase(keyfold.Case):
+    """Alice and Bob, each with a mirror of one workspace."""
+
     def setUp(self):
         super().setUp()
         self.alice, self.bob = self.start_organization("bob")
@@ -33,6 +35,8 @@ class Mirrors(keyfold.Case):
         self.assertEqual(trees.differences(trees.snapshot(self.a), trees.snapshot(self.b)), [])
         return trees.snapshot(self.a)
 
+
+class Mirrors(MirrorCase):
     def test_a_tree_with_all_that_travels_comes_to_the_other_side(self):
         make_tree(self.a / "tree")
         tree = self.settle()

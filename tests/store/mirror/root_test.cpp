@@ -67,6 +67,16 @@ TEST_CASE("a root with another mirror's marker is refused") {
   CHECK(code_of(m.mirror_root.check(m.own)) == errc::root_marker_foreign);
 }
 
+TEST_CASE("a root within another mirror is refused, however deep, and also by way of a symlink") {
+  disk_fixture m;
+  const marker other{id_of<workspace_id>(4), id_of<mirror_id>(5)};
+  CHECK(code_of(root::create(m / "a/b", other)) == errc::root_marker_foreign);
+  test::temp_dir outside;
+  fs::create_symlink(m.folder.path(), outside / "way");
+  CHECK(code_of(root::create(outside / "way/inner", other)) == errc::root_marker_foreign);
+  CHECK(root::create(outside / "own", other));
+}
+
 TEST_CASE("no path leaves the root") {
   disk_fixture m;
   test::temp_dir outside;
