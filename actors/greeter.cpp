@@ -129,8 +129,8 @@ expected<void> carry_out(exchange_pointer self, const shared_options& o,
   return {};
 }
 
-exchange_actor::behavior_type greeter(exchange_pointer self, shared_options o, link_actor link,
-                                      bool online) {
+exchange_actor::behavior_type greeter(exchange_pointer self, const shared_options& o,
+                                      const link_actor& link, bool online) {
   auto setup = std::make_unique<exchange_setup>();
   o->side.progress = load_progress(*o->store, o->side.terms.token);
   setup->side = std::make_unique<invitation::greeter>(o->side);

@@ -23,7 +23,8 @@ expected<void> store(const guest_storage& storage, const invitation::effect& eff
   return fail(errc::internal, "a guest was asked for what only a greeter does");
 }
 
-exchange_actor::behavior_type guest(exchange_pointer self, std::shared_ptr<guest_setup> given) {
+exchange_actor::behavior_type guest(exchange_pointer self,
+                                    const std::shared_ptr<guest_setup>& given) {
   link_options link{given->transport,
                     given->link.relay,
                     box_key::generate(system_random()),

@@ -102,7 +102,7 @@ void end_pull(self_pointer self, const expected<void>& result) {
 
 /// Asks for records; `next` goes on when they are taken.
 void request_records(self_pointer self, const net::ledger_pull& what,
-                     std::function<void(std::size_t)> next) {
+                     const std::function<void(std::size_t)>& next) {
   self->request(self->state.link, caf::infinite, ask_for(what))
       .then(
           [self, next](const net::answer_or_failure& got) {
@@ -200,9 +200,9 @@ caf::result<answer> append(self_pointer self, const append_statement& request) {
   return answered;
 }
 
-ledger_actor::behavior_type ledger_behavior(self_pointer self, ledger_options options,
-                                            std::shared_ptr<ledger::state> stored, link_actor link,
-                                            ledger_owner owner) {
+ledger_actor::behavior_type ledger_behavior(self_pointer self, const ledger_options& options,
+                                            const std::shared_ptr<ledger::state>& stored,
+                                            link_actor link, ledger_owner owner) {
   auto& s = self->state;
   s.disk = std::make_shared<stored_ledger>(options.store);
   s.state.emplace(std::move(*stored));

@@ -146,7 +146,7 @@ void start_mirror(workspace_pointer self, const std::string& folder, bool first_
                    workspace_actor(self));
   if (!started) {
     spdlog::error("mirror {}: {}", folder, started.error().message);
-    s.mirror_said = std::make_shared<mirror_report>(folder, started.error());
+    if (!first_time) s.mirror_said = std::make_shared<mirror_report>(folder, started.error());
     if (answer != nullptr) promise<done>(*answer).deliver(done(fail(started)));
     return;
   }

@@ -135,7 +135,7 @@ expected<std::vector<ledger::signed_head>> heads_of(api_context& context, const 
     question =
         actors::ask_for(net::feed_fence{at.workspace.id, user, {head.seq, head.hash}, signature});
   }
-  KEYFOLD_TRY(const auto answer, ask_relay(context, at.device, std::move(question)));
+  KEYFOLD_TRY(const auto answer, ask_relay(context, at.device, question));
   return ledger::decode_frontier(answer.bulk.view());
 }
 

@@ -39,7 +39,7 @@ expected<secret_buffer> prompt_password(const char* prompt) {
   auto line = read_line();
   std::fputc('\n', stderr);
   if (!line || line->empty()) return fail(errc::usage, "no password given");
-  secret_buffer out{std::string_view(*line)};
+  secret_buffer out(bytes(line->begin(), line->end()));
   sodium_memzero(line->data(), line->size());
   return out;
 }
@@ -139,6 +139,7 @@ expected<bool> ask(const std::string& question) {
 void print_table(const std::vector<std::string>& heading,
                  const std::vector<std::vector<std::string>>& rows) {
   std::vector<std::size_t> widths;
+  widths.reserve(heading.size());
   for (const auto& title : heading) widths.push_back(title.size());
   for (const auto& row : rows)
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());

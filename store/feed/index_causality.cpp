@@ -7,7 +7,6 @@
 namespace keyfold::feed {
 
 using records::branch_record;
-using records::journal_record;
 using records::reach;
 
 namespace {

@@ -22,6 +22,8 @@ template <class... F>
 struct overloaded : F... {
   using F::operator()...;
 };
+template <class... F>
+overloaded(F...) -> overloaded<F...>;
 
 const std::vector<chunk_ref>* chunks_of(const operation& o) {
   const auto* write = std::get_if<write_operation>(&o);

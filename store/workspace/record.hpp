@@ -23,6 +23,7 @@ struct sums {
     return {a.files - b.files, a.bytes - b.bytes, a.survivors - b.survivors};
   }
   [[nodiscard]] bool is_zero() const { return files == 0 && bytes == 0 && survivors == 0; }
+  bool operator==(const sums&) const = default;
 };
 
 struct record {
@@ -50,9 +51,6 @@ struct record {
   }
   bool operator==(const record&) const = default;
 };
-inline bool operator==(const sums& a, const sums& b) {
-  return (a - b).is_zero();
-}
 
 /// Reads records once, and writes those edited when flush() is called.
 class record_cache {
