@@ -168,7 +168,7 @@ class OddFiles(MirrorCase):
         writer.start()
         seen = set()
         try:
-            for _ in range(10):
+            for _ in range(4):
                 self.alice.run("sync", "papers", "--timeout", "20", expect=None)
                 self.bob.run("sync", "papers", "--timeout", "20", expect=None)
                 if (self.b / "busy").exists():
