@@ -234,7 +234,7 @@ void restart(self_pointer self) {
 }
 
 device_actor::behavior_type device(self_pointer self, device_options options,
-                                   std::shared_ptr<ledger::state> stored,
+                                   const std::shared_ptr<ledger::state>& stored,
                                    std::shared_ptr<net::transport> transport) {
   auto& s = self->state;
   s.relay.endpoint = invitation::host_and_port(options.relay);

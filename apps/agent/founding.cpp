@@ -30,7 +30,7 @@ expected<relay_target> target_of(const founding& what) {
 /// Hears of the greeting of a creator's link.
 caf::behavior wait_for_greeting(
     caf::event_based_actor* self,
-    std::shared_ptr<std::promise<expected<net::hello_answer>>> greeted) {
+    const std::shared_ptr<std::promise<expected<net::hello_answer>>>& greeted) {
   const auto told = std::make_shared<bool>(false);
   return {[=](const actors::relay_online& online) {
             if (!std::exchange(*told, true)) greeted->set_value(online.greeting);

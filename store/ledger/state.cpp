@@ -187,6 +187,7 @@ void state::read_frontiers(stored& s, addition& out) const {
   const auto& c = s.record.certificate;
   const auto* changed = std::get_if<role_changed>(&s.body->what);
   const auto* revoked = std::get_if<user_revoked>(&s.body->what);
+  if (changed == nullptr && revoked == nullptr) return;  // no other kind has a frontier
   const auto user = changed != nullptr ? changed->user : revoked->user;
   auto parts = changed != nullptr ? frontier_parts{{*c.header.scope, *c.attached.frontier}}
                                   : decode_parts(*c.attached.frontier).value_or(frontier_parts{});

@@ -64,7 +64,7 @@ class applier {
   expected<void> make_folder(const disk_action& action);
   expected<void> move(const disk_action& action, base_row row);
   expected<void> rename_row(base_row row, const local_path& to);
-  expected<void> set_attributes(const disk_action& action, base_row row);
+  expected<void> set_attributes(const disk_action& action, const base_row& row);
   expected<void> remove(const base_row& row);
   expected<void> remove_file(const base_row& row, const local_path& path, place at);
 
@@ -139,7 +139,7 @@ expected<void> applier::act(std::size_t index) {
     case disk_kind::move:
       return move(action, std::move(row));
     case disk_kind::set_attributes:
-      return set_attributes(action, std::move(row));
+      return set_attributes(action, row);
     default:
       return remove(row);
   }
@@ -199,7 +199,7 @@ expected<void> applier::make_folder(const disk_action& action) {
   return {};
 }
 
-expected<void> applier::set_attributes(const disk_action& action, base_row row) {
+expected<void> applier::set_attributes(const disk_action& action, const base_row& row) {
   KEYFOLD_TRY(const auto path, path_of(row));
   if (row.facts.kind == node_kind::symlink) {  // nothing else of a symlink travels
     record(action, row.id, row.parent, row.local, row.facts);
@@ -227,7 +227,7 @@ expected<void> applier::remove(const base_row& row) {
   if (!unchanged(row.facts, seen->facts)) return changed(path);
   if (row.facts.kind != node_kind::folder) return remove_file(row, path, std::move(*at));
 
-  const auto removed = remove_name(*at, node_kind::folder);
+  auto removed = remove_name(*at, node_kind::folder);
   if (!removed && is_own_name(row.local)) {
     // Parked, so nobody sees what is still in it: it must not stay there.
     KEYFOLD_TRY(const auto rescued, rescue(root_, *at, "folder " + std::to_string(row.id.value)));
@@ -299,7 +299,7 @@ expected<facts> applier::write_temporary(const place& at, const shown_item& item
   const file_descriptor file(::openat(at.folder.get(), at.name.c_str(),
                                       O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666));
   if (file.get() < 0) return fail_errno(errno, "cannot make", at.name);
-  const auto written = [&]() -> expected<facts> {
+  auto written = [&]() -> expected<facts> {
     KEYFOLD_CHECK(fill(file.get(), item));
     KEYFOLD_TRY(const auto made, look(file.get()));
     const bool replaces_file = before != nullptr && before->facts.kind == node_kind::file;
@@ -448,8 +448,8 @@ void applier::record(const disk_action& action, row_id row, row_id parent, const
 
 local_path applier::where(std::size_t index) const {
   const auto& action = plan_.actions[index];
-  auto path = target_of(action);
-  return path ? std::move(*path) : action.item.name;
+  const auto path = target_of(action);
+  return path ? *path : action.item.name;
 }
 
 void applier::skip(std::size_t index, const error& why) {
