@@ -53,7 +53,7 @@ class level final : public store {
     std::unique_ptr<level> out(new level(directory));
     leveldb::Options options;
     options.create_if_missing = true;
-    options.paranoid_checks = true;  // a hole in the log is said, not skipped over
+    options.paranoid_checks = true;                 // a hole in the log is said, not skipped over
     options.compression = leveldb::kNoCompression;  // values are ciphertext
     options.block_cache = out->cache_.get();
     options.filter_policy = out->filter_.get();
