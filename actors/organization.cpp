@@ -17,11 +17,20 @@ net::message event_of(const relay::news::invitation_changed& e) {
   return net::make_message(
       net::invitation_changed{e.token, static_cast<net::invitation_state>(e.state)});
 }
+void leave_conduits(organization_pointer self, relay::session_number session) {
+  for (const auto& [token, conduit] : state_of(self).conduits)
+    self->send(conduit, close_session{session});
+}
+
 struct teller {
   organization_pointer self;
+  relay::session_number number;
   const session_actor& to;
   void operator()(const relay::news::feed_grew& e) const { self->send(to, feed_grew{e.workspace}); }
-  void operator()(const relay::news::ended& e) const { self->send(to, end_session{e.why}); }
+  void operator()(const relay::news::ended& e) const {
+    leave_conduits(self, number);
+    self->send(to, end_session{e.why});
+  }
   void operator()(const relay::news::conduit&) const {}          // its conduit's own
   void operator()(const relay::news::invitation_over&) const {}  // for a conduit
   template <class News>
@@ -105,7 +114,7 @@ organization_actor::behavior_type behavior(organization_pointer self) {
       [self](const close_session& gone) {
         auto& s = state_of(self);
         s.sessions.erase(gone.session);
-        for (const auto& [token, conduit] : s.conduits) self->send(conduit, gone);
+        leave_conduits(self, gone.session);
         const auto effects = s.core->disconnect(gone.session);
         when_durable(self, [self, effects](const expected<void>&) { tell(self, effects); });
       },
@@ -171,7 +180,7 @@ void tell(organization_pointer self, const relay::effects& effects) {
       if (const auto conduit = s.conduits.extract(over->token))
         self->send(conduit.mapped(), end_conduit{std::string(over->reason)});
     } else if (const auto to = s.sessions.find(effect.to); to != s.sessions.end()) {
-      std::visit(teller{self, to->second}, effect.what);
+      std::visit(teller{self, effect.to, to->second}, effect.what);
     }
   }
 }

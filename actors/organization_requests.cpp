@@ -243,6 +243,7 @@ class handler {
   void at_conduit() {
     const auto body = net::decode<Body>(request_.request.body.view());
     if (!body) return deliver(refused(body.error()));
+    if (const auto may = s_.core->check_speaker(from_); !may) return deliver(refused(may.error()));
     const auto conduit = s_.conduits.find(body->token);
     if (conduit == s_.conduits.end())
       return deliver(refused({errc::conduit_not_open, "this session has no conduit open there"}));

@@ -156,6 +156,9 @@ class organization {
   /// As guest, from a network address: `errc::rate_limited` also after too many wrong tokens from there.
   [[nodiscard]] expected<void> admit_guest(session_number session, const std::string& address,
                                            const invitation_token& token, timestamp now);
+  /// Whether the session may still speak in a conduit: `errc::organization_frozen`, or `errc::conduit_not_open` for
+  /// one that was never let in, or has ended.
+  [[nodiscard]] expected<void> check_speaker(session_number session) const;
   /// The conduit says whether a guest sits in it.
   [[nodiscard]] effects guest_moved(const invitation_token& token, bool here);
 

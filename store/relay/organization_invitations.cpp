@@ -95,6 +95,13 @@ expected<void> organization::admit_guest(session_number session, const std::stri
   return {};
 }
 
+expected<void> organization::check_speaker(session_number session) const {
+  if (frozen_) return fail(errc::organization_frozen, "the relay's operator has frozen it");
+  if (!sessions_.contains(session) && !guests_.contains(session))
+    return fail(errc::conduit_not_open, "this session has no conduit open there");
+  return {};
+}
+
 effects organization::guest_moved(const invitation_token& token, bool here) {
   effects out;
   const auto row = invitations_.find(token, timestamp{0});

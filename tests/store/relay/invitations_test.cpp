@@ -149,6 +149,24 @@ TEST_CASE("greeters are told when the guest comes and goes, and others are not")
   CHECK(w.core->guest_moved({{9}}, true).empty());
 }
 
+TEST_CASE("only who was let in speaks in a conduit, and nobody after his session has ended") {
+  office w;
+  const auto token = w.invite(w.alice_session);
+  CHECK(code(w.core->check_speaker(77)) == errc::conduit_not_open);
+  REQUIRE(w.core->admit_guest(77, "1.2.3.4", token, now));
+  CHECK(w.core->check_speaker(77));
+  CHECK(w.core->check_speaker(w.alice_session));
+  (void)w.core->disconnect(77);
+  CHECK(code(w.core->check_speaker(77)) == errc::conduit_not_open);
+}
+
+TEST_CASE("a frozen organization ends its guests' sessions too") {
+  office w;
+  const auto token = w.invite(w.alice_session);
+  REQUIRE(w.core->admit_guest(77, "1.2.3.4", token, now));
+  CHECK(relay_world::told<news::ended>(w.core->set_frozen(true), 77).size() == 1);
+}
+
 TEST_CASE("who opens a conduit again and again is slowed down, and other invitations are not") {
   office w;
   const auto token = w.invite(w.alice_session);

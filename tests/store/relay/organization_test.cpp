@@ -143,6 +143,7 @@ TEST_CASE("a revoked user's sessions end, and he does not come in again") {
   CHECK(relay_world::told<news::ended>(w.effects, session)[0].why.code == errc::user_is_revoked);
   CHECK(relay_world::told<news::ledger_advanced>(w.effects, session).empty());
   CHECK(code(w.core->pull(session, {0}, {}, 10)) == errc::stranger);
+  CHECK(code(w.core->check_speaker(session)) == errc::conduit_not_open);
   CHECK(code(w.core->connect(50, bob.link.public_key()).answer) == errc::user_is_revoked);
 }
 
@@ -155,7 +156,9 @@ TEST_CASE("a frozen organization ends all sessions and refuses everything until 
         errc::organization_frozen);
   CHECK(code(w.core->pull(w.alice_session, {0}, {}, 10)) == errc::organization_frozen);
   CHECK(code(w.core->admit_guest(51, "1.2.3.4", {}, timestamp(1))) == errc::organization_frozen);
+  CHECK(code(w.core->check_speaker(w.alice_session)) == errc::organization_frozen);
   CHECK(w.core->set_frozen(false).empty());
+  CHECK(code(w.core->check_speaker(w.alice_session)) == errc::conduit_not_open);
   CHECK(w.core->connect(52, w.org.alice.link.public_key()).answer);
 }
 
