@@ -93,7 +93,7 @@ void open_conduit(exchange_pointer self) {
 
 template <class Body>
 void say(exchange_pointer self, const Body& body) {
-  tell_relay(self, ask_for(body, {}, telling_timeout));
+  tell_relay(self, ask_for(body));
 }
 
 void carry_out(exchange_pointer self, const invitation::effect& effect) {
@@ -198,6 +198,7 @@ void on_tick(exchange_pointer self) {
 
 void tell_relay(exchange_pointer self, ask request) {
   ++self->state.untold;
+  request.what.timeout = telling_timeout;  // the person waits for the end meanwhile
   const auto told = [self] {
     --self->state.untold;
     show_last(self);
