@@ -83,6 +83,13 @@ void schedule(self_pointer self, std::chrono::milliseconds after = gather_for) {
   self->delayed_send(self, after, tick{});
 }
 
+/// A fetch has ended, well or not.
+void look_at_waiting_folders(mirror_state& s) {
+  s.fetching = false;
+  s.changed_folders.merge(s.without_content);
+  s.without_content.clear();
+}
+
 void fetch(self_pointer self, const std::set<object_id>& missing) {
   auto& s = state_of(self);
   s.fetching = true;
@@ -90,9 +97,7 @@ void fetch(self_pointer self, const std::set<object_id>& missing) {
       .then(
           [self](const mirrored& came) {
             auto& now = state_of(self);
-            now.fetching = false;
-            now.changed_folders.merge(now.without_content);
-            now.without_content.clear();
+            look_at_waiting_folders(now);
             if (came) return schedule(self);
             spdlog::info("mirror {}: contents are not here: {}", now.root.folder(),
                          came.error().message);
@@ -100,7 +105,7 @@ void fetch(self_pointer self, const std::set<object_id>& missing) {
             schedule(self, look_again_after);
           },
           [self](const caf::error& e) {
-            state_of(self).fetching = false;
+            look_at_waiting_folders(state_of(self));
             for (auto& waiting : std::exchange(state_of(self).waiting, {}))
               waiting.deliver(mirrored(tl::unexpected(to_error(e))));
           });
@@ -283,6 +288,7 @@ expected<started_mirror> spawn_mirror(caf::actor_system& system, mirror_options 
   KEYFOLD_TRY(const auto marker, marker_of(options));
   KEYFOLD_TRY(auto root, options.first_time ? mirror::root::create(options.folder, marker)
                                             : mirror::root::open(options.folder));
+  KEYFOLD_CHECK(root.lock());  // held by the actor's state
   auto report = std::make_shared<mirror_report>(options.folder);
   auto actor = system.spawn<caf::detached>(
       start, std::make_shared<beginning>(

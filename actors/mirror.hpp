@@ -47,8 +47,8 @@ struct started_mirror {
   std::shared_ptr<mirror_report> report;
 };
 
-/// It runs on a thread of its own, with a second one that watches the folder. What root::create or
-/// root::open refuses.
+/// It runs on a thread of its own, with a second one that watches the folder. What root::create, root::open or
+/// root::lock refuses: `errc::busy` as long as an earlier actor of this folder has not ended.
 [[nodiscard]] expected<started_mirror> spawn_mirror(caf::actor_system& system,
                                                     mirror_options options,
                                                     const workspace_actor& workspace);

@@ -138,67 +138,76 @@ bytes mirror_setting(const workspace_id& workspace) {
   return key;
 }
 
-void start_mirror(workspace_pointer self, const std::string& folder, bool first_time,
-                  const done_promise* answer) {
+/// The setting in the database says that there is one; `first_time`: that is written only when it has begun.
+done start_mirror(workspace_pointer self, const std::string& folder, bool first_time) {
   auto& s = state_of(self);
   auto started =
       spawn_mirror(self->system(), {s.options.workspace, folder, s.options.objects, first_time},
                    workspace_actor(self));
-  if (!started) {
-    spdlog::error("mirror {}: {}", folder, started.error().message);
-    if (!first_time) s.mirror_said = std::make_shared<mirror_report>(folder, started.error());
-    if (answer != nullptr) promise<done>(*answer).deliver(done(fail(started)));
-    return;
+  if (started) {
+    s.mirror = started->actor;
+    s.mirror_said = started->report;
+    self->monitor(s.mirror);
+    return {};
   }
-  s.mirror = started->actor;
-  s.mirror_said = started->report;
-  self->monitor(s.mirror);
-  if (answer != nullptr) promise<done>(*answer).deliver(done{});
+  spdlog::error("mirror {}: {}", folder, started.error().message);
+  if (!first_time) s.mirror_said = std::make_shared<mirror_report>(folder, started.error());
+  // One of a workspace that failed may still be at work.
+  if (!first_time && started.error().code == errc::busy)
+    self->delayed_send(self, restart_after, start_mirror_again{});
+  return fail(started);
 }
 
-void stop_mirror(workspace_state& s) {
-  if (s.mirror) caf::anon_send_exit(s.mirror, caf::exit_reason::user_shutdown);
-  s.mirror = nullptr;
+done forget(workspace_state& s) {
+  const auto folder = s.mirror_said->folder();
   s.mirror_said.reset();
-}
-
-/// A mirror that failed starts again from base and disk.
-void restart_mirror(workspace_pointer self, const caf::down_msg& down) {
-  auto& s = state_of(self);
-  if (!s.mirror || s.mirror.address() != down.source) return;
-  const error why{errc::internal, "the mirror failed and is started again"};
-  const auto folder = s.mirror_said->folder();
-  spdlog::error("mirror {}: {}", folder, why.message);
-  s.mirror = nullptr;
-  s.mirror_said = std::make_shared<mirror_report>(folder, why);
-  self->delayed_send(self, restart_after, start_mirror_again{});
-}
-
-done end_mirror(workspace_state& s) {
-  const auto folder = s.mirror_said->folder();
-  stop_mirror(s);
   auto& store = *s.options.objects.store;
   KEYFOLD_CHECK(store.write({{mirror_setting(s.options.workspace), std::nullopt}}, true));
   return forget_mirror(store, s.options.workspace, folder);
 }
 
+/// A mirror that a person ended is forgotten once it has ended, and wrote its last; one that failed starts again from
+/// base and disk.
+void mirror_ended(workspace_pointer self, const caf::down_msg& down) {
+  auto& s = state_of(self);
+  if (!s.mirror || s.mirror.address() != down.source) return;
+  s.mirror = nullptr;
+  const error why{errc::internal, s.unmirroring ? "the mirror was ended"
+                                                : "the mirror failed and is started again"};
+  end_mirror_waits(self, why);
+  if (s.unmirroring) {
+    std::exchange(s.unmirroring, std::nullopt)->deliver(forget(s));
+    return;
+  }
+  const auto folder = s.mirror_said->folder();
+  spdlog::error("mirror {}: {}", folder, why.message);
+  s.mirror_said = std::make_shared<mirror_report>(folder, why);
+  self->delayed_send(self, restart_after, start_mirror_again{});
+}
+
+caf::result<done> end_mirror(workspace_pointer self) {
+  auto& s = state_of(self);
+  if (!s.mirror_said) return done(fail(errc::not_found, "the workspace has no mirror"));
+  if (s.unmirroring) return done(fail(errc::busy, "the mirror is being ended already"));
+  if (!s.mirror) return forget(s);
+  caf::anon_send_exit(s.mirror, caf::exit_reason::user_shutdown);
+  s.unmirroring = self->make_response_promise<done>();
+  return *s.unmirroring;
+}
+
 caf::result<done> change_mirror(workspace_pointer self, const set_mirror& request) {
   auto& s = state_of(self);
-  auto& store = *s.options.objects.store;
-  const auto key = mirror_setting(s.options.workspace);
-  if (!request.folder) {
-    if (!s.mirror_said) return done(fail(errc::not_found, "the workspace has no mirror"));
-    return end_mirror(s);
-  }
+  if (!request.folder) return end_mirror(self);
   if (s.mirror_said)
     return done(
         fail(errc::exists, "the workspace is mirrored already, at " + s.mirror_said->folder()));
-  auto answer = self->make_response_promise<done>();
-  start_mirror(self, *request.folder, true, &answer);
-  if (s.mirror)
-    if (auto stored = store.write({{key, to_bytes(as_bytes(*request.folder))}}, true); !stored)
-      spdlog::error("mirror {}: {}", *request.folder, stored.error().message);
-  return answer;
+  if (auto started = start_mirror(self, *request.folder, true); !started) return started;
+  const auto key = mirror_setting(s.options.workspace);
+  if (auto stored =
+          s.options.objects.store->write({{key, to_bytes(as_bytes(*request.folder))}}, true);
+      !stored)
+    spdlog::error("mirror {}: {}", *request.folder, stored.error().message);
+  return done{};
 }
 
 caf::result<done> forward_brake(workspace_pointer self, const answer_brake& request) {
@@ -235,7 +244,7 @@ workspace_actor::behavior_type behavior(workspace_pointer self) {
       [self](const set_mirror& r) { return change_mirror(self, r); },
       [self](start_mirror_again) {
         auto& s = state_of(self);  // by now a person may have ended it, or begun another
-        if (!s.mirror && s.mirror_said) start_mirror(self, s.mirror_said->folder(), false, nullptr);
+        if (!s.mirror && s.mirror_said) (void)start_mirror(self, s.mirror_said->folder(), false);
       },
       [self](const answer_brake& r) { return forward_brake(self, r); },
       [self](const ledger_changed& r) { take_ledger(self, r.ledger); },
@@ -266,8 +275,9 @@ workspace_actor::behavior_type run(workspace_pointer self, const std::shared_ptr
   take_ledger(self, from->ledger);
   if (from->online) went_online(self);
   const auto folder = s.options.objects.store->get(mirror_setting(s.options.workspace));
-  if (folder && *folder) start_mirror(self, to_string(**folder), false, nullptr);
-  self->set_down_handler([self](const caf::down_msg& down) { restart_mirror(self, down); });
+  if (folder && *folder)
+    (void)start_mirror(self, to_string(**folder), false);  // status says why not
+  self->set_down_handler([self](const caf::down_msg& down) { mirror_ended(self, down); });
   return behavior(self);
 }
 

@@ -79,6 +79,7 @@ struct workspace_state {
   disk_actor disk;
   mirror_actor mirror;
   std::shared_ptr<mirror_report> mirror_said;
+  std::optional<done_promise> unmirroring;  ///< waits for the mirror's end
 
   bool online = false;
   replica::replica_number connection = 0;  ///< counts connections to the relay
@@ -104,6 +105,9 @@ using workspace_pointer = workspace_actor::stateful_pointer<workspace_holder>;
 [[nodiscard]] inline workspace_state& state_of(workspace_pointer self) {
   return *self->state.inside;
 }
+
+/// The mirror has ended, and answers nobody any more: each sync that waits for it fails.
+void end_mirror_waits(workspace_pointer self, const error& why);
 
 /// Commits what was changed, tells the mirror, and goes on sending. On failure the actor ends, to be
 /// started again from what is on disk.

@@ -257,33 +257,59 @@ void get_object(workspace_pointer self, const replica::get_object& wanted) {
 
 // -- sync -----------------------------------------------------------------------------------------
 
-void mirror_then(workspace_pointer self, std::list<sync_request>::iterator sync,
-                 sync_request::phase next) {
+/// Answers the sync of that number, if it is still under way.
+void end_sync(workspace_pointer self, std::uint64_t number, const done& result) {
+  auto& syncs = state_of(self).syncs;
+  const auto found = std::find_if(syncs.begin(), syncs.end(),
+                                  [&](const auto& each) { return each.number == number; });
+  if (found == syncs.end()) return;
+  found->answer.deliver(result);
+  syncs.erase(found);
+}
+
+/// Has the mirror do all there is to do, and takes the sync on to `next`. False when the sync has ended: a mirror
+/// that does not run cannot say that all is done.
+[[nodiscard]] bool mirror_then(workspace_pointer self, std::list<sync_request>::iterator sync,
+                               sync_request::phase next) {
   auto& s = state_of(self);
-  if (!s.mirror) {
-    sync->at = next;
-    return;
-  }
   // Found again by its number: the list may change while the mirror works.
   const auto number = sync->number;
+  if (!s.mirror && s.mirror_said) {
+    end_sync(self, number,
+             tl::unexpected(s.mirror_said->trouble().value_or(
+                 error{errc::internal, "the mirror does not run"})));
+    return false;
+  }
+  if (!s.mirror) {
+    sync->at = next;
+    return true;
+  }
   self->request(s.mirror, caf::infinite, mirror_now{})
       .then(
           [self, number, next](const done& result) {
-            auto& syncs = state_of(self).syncs;
-            const auto found = std::find_if(syncs.begin(), syncs.end(), [&](const auto& each) {
-              return each.number == number;
-            });
-            if (found == syncs.end()) return;
-            if (!result) {
-              found->answer.deliver(result);
-              syncs.erase(found);
-              return;
-            }
-            found->at = next;
+            if (!result) return end_sync(self, number, result);
+            for (auto& each : state_of(self).syncs)
+              if (each.number == number) each.at = next;
             advance_syncs(self);
           },
-          [](const caf::error&) {});
+          [self, number](const caf::error& e) {
+            end_sync(self, number, tl::unexpected(to_error(e)));
+          });
+  return true;
 }
+
+}  // namespace
+
+void end_mirror_waits(workspace_pointer self, const error& why) {
+  using phase = sync_request::phase;
+  std::erase_if(state_of(self).syncs, [&](sync_request& sync) {
+    const bool waits = sync.at == phase::scanning || sync.at == phase::applying;
+    if (waits) sync.answer.deliver(done(tl::unexpected(why)));
+    return waits;
+  });
+}
+
+namespace {
 
 bool all_exchanged(const workspace_state& s) {
   return s.pull.streaming() && s.pull.behind().empty() && s.push_connected && s.push_idle &&
@@ -400,8 +426,8 @@ caf::result<done> begin_sync(workspace_pointer self) {
   request.answer = self->make_response_promise<done>();
   const auto answer = request.answer;
   s.syncs.push_back(std::move(request));
-  mirror_then(self, std::prev(s.syncs.end()), sync_request::phase::subscribing);
-  advance_syncs(self);
+  if (mirror_then(self, std::prev(s.syncs.end()), sync_request::phase::subscribing))
+    advance_syncs(self);
   return answer;
 }
 
@@ -424,7 +450,7 @@ void advance_syncs(workspace_pointer self) {
     }
     if (sync->at == sync_request::phase::exchanging && all_exchanged(s)) {
       sync->at = sync_request::phase::applying;
-      mirror_then(self, sync, sync_request::phase::applied);
+      if (!mirror_then(self, sync, sync_request::phase::applied)) continue;
     }
     if (sync->at != sync_request::phase::applied) continue;
     if (s.engine.journal().empty()) {

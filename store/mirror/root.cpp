@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -160,6 +161,15 @@ expected<root> root::create(const std::string& folder, const marker& own) {
       ::fsync(out.fd()) != 0)
     return fail_errno(errno, "cannot write", marker_name);
   return out;
+}
+
+expected<void> root::lock() const {
+  while (::flock(fd(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK)
+      return fail(errc::busy, "the mirror " + folder_ + " is still being written; try again");
+    if (errno != EINTR) return {};  // a network file system, say: it has no locks
+  }
+  return {};
 }
 
 expected<void> root::check(const marker& own) const {

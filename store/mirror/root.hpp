@@ -68,6 +68,9 @@ class root {
   /// this folder (deleted, moved, unmounted), `errc::root_marker_missing`,
   /// `errc::root_marker_foreign`.
   [[nodiscard]] expected<void> check(const marker& own) const;
+  /// No other root of this folder is locked as long as this one is: `errc::busy` when one is. Whoever scans and writes
+  /// the folder, and base, locks it first. On a file system without locks it does nothing.
+  [[nodiscard]] expected<void> lock() const;
   /// Takes the marker away (unmirror); the content stays.
   [[nodiscard]] expected<void> remove_marker() const;
 

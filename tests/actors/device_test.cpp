@@ -62,16 +62,25 @@ struct device_world {
     self->send_exit(child, caf::exit_reason::unhandled_exception);
     self->receive([](const caf::down_msg&) {});
   }
-  /// The facts once `is_there` says so of them; they are asked for again and again.
-  template <class Predicate>
-  std::optional<device_facts> facts_when(Predicate is_there) {
-    const auto until = std::chrono::steady_clock::now() + patience;
-    while (std::chrono::steady_clock::now() < until) {
-      auto now = facts();
-      if (is_there(now)) return now;
+  /// Asks again and again; false when it was in vain.
+  template <class Question>
+  static bool until(Question question) {
+    const auto end = std::chrono::steady_clock::now() + patience;
+    while (!question()) {
+      if (std::chrono::steady_clock::now() > end) return false;
       std::this_thread::yield();
     }
-    return std::nullopt;
+    return true;
+  }
+  /// The facts once `is_there` says so of them.
+  template <class Predicate>
+  std::optional<device_facts> facts_when(Predicate is_there) {
+    std::optional<device_facts> now;
+    const bool found = until([&] {
+      now = facts();
+      return is_there(*now);
+    });
+    return found ? now : std::nullopt;
   }
 
   test::temp_dir folder;
@@ -105,6 +114,44 @@ TEST_CASE("a workspace that crashes is started again, with what it had acknowled
       w.ask<expected<listed_entry>>(now->workspaces.at(w.workspace), find_entry{{"letters"}});
   REQUIRE(found);
   CHECK(*found);
+}
+
+TEST_CASE(
+    "the mirror of a workspace that crashed starts again with it, once the old one has ended") {
+  device_world w;
+  test::temp_dir mirror;
+  const auto before = w.facts().workspaces.at(w.workspace);
+  REQUIRE(w.ask<expected<void>>(before, set_mirror{mirror.path().string()}).value());
+  w.crash(before);
+  const auto now = w.facts_when([&](const auto& facts) {
+    return facts.workspaces.contains(w.workspace) && facts.workspaces.at(w.workspace) != before;
+  });
+  REQUIRE(now);
+  const auto workspace = now->workspaces.at(w.workspace);
+  std::ofstream(mirror / "letter.txt") << "Dear Bob,";
+  const auto found = w.until([&] {
+    const auto entry = w.ask<expected<listed_entry>>(workspace, find_entry{{"letter.txt"}});
+    return entry && *entry;
+  });
+  CHECK(found);
+}
+
+TEST_CASE("a mirror that was ended has written its last, and another can begin at once") {
+  device_world w;
+  test::temp_dir first;
+  test::temp_dir second;
+  const auto workspace = w.facts().workspaces.at(w.workspace);
+  for (const auto* folder : {&first, &second, &first}) {
+    REQUIRE(w.ask<expected<void>>(workspace, set_mirror{folder->path().string()}).value());
+    CHECK(std::filesystem::exists(*folder / ".keyfold"));
+    CHECK(
+        w.ask<expected<void>>(workspace, set_mirror{second.path().string()}).value().error().code ==
+        errc::exists);
+    REQUIRE(w.ask<expected<void>>(workspace, set_mirror{std::nullopt}).value());
+    CHECK_FALSE(std::filesystem::exists(*folder / ".keyfold"));
+  }
+  CHECK(w.ask<expected<void>>(workspace, set_mirror{std::nullopt}).value().error().code ==
+        errc::not_found);
 }
 
 TEST_CASE("when ledger, link or disk crashes all of the device is started again") {

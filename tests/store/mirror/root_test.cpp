@@ -77,6 +77,20 @@ TEST_CASE("a root within another mirror is refused, however deep, and also by wa
   CHECK(root::create(outside / "own", other));
 }
 
+TEST_CASE("one root of a folder is locked at a time, until it goes") {
+  disk_fixture m;
+  auto first = std::optional(root::open(m.folder.path()).value());
+  const auto second = root::open(m.folder.path()).value();
+  REQUIRE(first->lock());
+  CHECK(first->lock());
+  CHECK(code_of(second.lock()) == errc::busy);
+  auto moved = std::optional(std::move(*first));
+  first.reset();
+  CHECK(code_of(second.lock()) == errc::busy);
+  moved.reset();
+  CHECK(second.lock());
+}
+
 TEST_CASE("no path leaves the root") {
   disk_fixture m;
   test::temp_dir outside;
