@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import check_crypto as crypto
+from check_invitation import packed
 
 FILE = Path(__file__).with_name("ledger.json")
 ZERO = bytes(32)
@@ -105,6 +106,10 @@ def check_records(golden: dict) -> None:
     assert kinds == set(range(8))
     hello = golden["hello"]
     check_signature(relay, "hello", bytes.fromhex(hello["statement"]), bytes.fromhex(hello["signature"]))
+    fence = golden["fence"]
+    words = [1, organization, bytes.fromhex(fence["workspace"]), bytes.fromhex(fence["user"]), fence["seq"],
+             bytes.fromhex(fence["hash"])]
+    check_signature(devices[bytes.fromhex(fence["device"])], "fence", packed(words), bytes.fromhex(fence["signature"]))
 
 
 def check_keys(golden: dict) -> None:

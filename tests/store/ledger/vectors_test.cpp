@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "crypto/hash.hpp"
+#include "store/ledger/fence.hpp"
 #include "tests/support/organization.hpp"
 #include "tests/support/vectors.hpp"
 
@@ -63,6 +64,13 @@ nlohmann::json made_vectors() {
   const auto said = sign_statement(hello, o.relay);
   out["hello"] = {{"statement", to_hex(said.statement_bytes)},
                   {"signature", to_hex(said.signature)}};
+  const fence f{o.state.id(), papers, eve.user, *o.state.head()};
+  out["fence"] = {{"workspace", to_hex(f.workspace.view())},
+                  {"user", to_hex(f.user.view())},
+                  {"seq", f.head.seq.value},
+                  {"hash", to_hex(f.head.hash.view())},
+                  {"device", to_hex(o.alice.device.view())},
+                  {"signature", to_hex(sign_fence(f, o.alice.signing))}};
   return out;
 }
 
@@ -72,7 +80,7 @@ TEST_CASE("the ledger's bytes are those of the vectors") {
   const auto made = made_vectors();
   if (const auto* path = std::getenv("KEYFOLD_WRITE_VECTORS"))
     std::ofstream(path) << made.dump(1) << '\n';
-  for (const auto* group : {"organization", "records", "keys", "hello"})
+  for (const auto* group : {"organization", "records", "keys", "hello", "fence"})
     CHECK(vectors("ledger", group) == made[group]);
 }
 
