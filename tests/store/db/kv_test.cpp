@@ -110,6 +110,25 @@ TEST_CASE("nothing of a transaction is written before commit") {
   CHECK(*below->get(bytes{1}) == std::nullopt);
 }
 
+TEST_CASE("erasing what is not there leaves nothing to be written") {
+  const auto below = memory_store();
+  transaction t(*below);
+  t.erase(bytes{1});
+  CHECK(t.empty());
+  t.put(bytes{1}, bytes{2});
+  t.erase(bytes{1});
+  CHECK(t.empty());
+  CHECK_FALSE(t.get(bytes{1}));
+  t.put(bytes{1}, bytes{2});
+  REQUIRE(t.commit(false));
+  t.put(bytes{1}, bytes{3});
+  t.erase(bytes{1});
+  CHECK_FALSE(t.empty());
+  CHECK_FALSE(t.get(bytes{1}));
+  REQUIRE(t.commit(false));
+  CHECK(*below->get(bytes{1}) == std::nullopt);
+}
+
 TEST_CASE("writes of a visitor are not seen by the scan under way, but by reads") {
   const auto below = memory_store();
   transaction t(*below);
