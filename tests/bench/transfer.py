@@ -72,11 +72,7 @@ def measure(name, programs, source, target, prepared):
     wanted = facts(prepared)
     started = time.monotonic()
     os.rename(prepared, source / prepared.name)
-    while facts(target / prepared.name) != wanted:  # a poll of the folder under measure: it has no event for us
-        if time.monotonic() - started > 900:
-            print(f"{name}: not done after 900 s")
-            return False
-        time.sleep(0.02)
+    keyfold.wait_until(lambda: facts(target / prepared.name) == wanted, f"{name} arrives", 900)
     seconds = time.monotonic() - started
     equal = not trees.differences(trees.snapshot(source / prepared.name), trees.snapshot(target / prepared.name))
     print(f"{name}: {seconds:.1f} s  {'equal' if equal else 'NOT EQUAL'}  {figures(programs, before)}", flush=True)

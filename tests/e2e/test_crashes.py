@@ -19,16 +19,35 @@ SECONDS = float(os.environ.get("KEYFOLD_CRASH_SECONDS", "20"))
 SEED = os.environ.get("KEYFOLD_CRASH_SEED") or str(random.randrange(10**6))
 
 
-class Person(threading.Thread):
+class Worker(threading.Thread):
+    """Works until `stop` is set. What goes wrong stops all, and is raised by check()."""
+
+    def __init__(self, name, stop):
+        super().__init__(name=name)
+        self.stop, self.error = stop, None
+
+    def run(self):
+        try:
+            self.work()
+        except BaseException as error:
+            self.error = error
+            self.stop.set()
+
+    def check(self):
+        if self.error:
+            raise self.error
+
+
+class Person(Worker):
     """Works in a folder of a mirror that nobody else touches, and remembers what stands in it."""
 
     def __init__(self, name, area, stop):
-        super().__init__(name=name)
+        super().__init__(name, stop)
         self.choose = random.Random(f"{SEED} {name}")
-        self.area, self.stop, self.files, self.count = area, stop, {}, 0
+        self.area, self.files, self.count = area, {}, 0
         self.area.mkdir()
 
-    def run(self):
+    def work(self):
         while not self.stop.wait(self.choose.uniform(0, 0.1)):
             self.choose.choices((self.create, self.edit, self.rename, self.delete, self.replace),
                                 weights=(6, 3, 2, 1, 2))[0]()
@@ -76,6 +95,24 @@ class Person(threading.Thread):
             self.files[path] = content
 
 
+class Putter(Worker):
+    """Puts file after file; those that were acknowledged must not be lost."""
+
+    def __init__(self, home, stop):
+        super().__init__("puts", stop)
+        self.choose = random.Random(f"{SEED} puts")
+        self.home, self.acknowledged = home, {}
+
+    def work(self):
+        for number in range(10**6):
+            if self.stop.wait(0.05):
+                return
+            content = self.choose.randbytes(2000)
+            document = self.home.put_bytes(content, f"papers:/put/{number}.bin", expect=None)
+            if "error" not in document:
+                self.acknowledged[f"{number}.bin"] = content
+
+
 class Crashes(keyfold.Case):
     def setUp(self):
         super().setUp()
@@ -89,49 +126,36 @@ class Crashes(keyfold.Case):
         home.sync("papers")
         return folder
 
-    def put_on(self, stop, acknowledged):
-        """Puts file after file; those that were acknowledged must not be lost."""
-        for number in range(10**6):
-            if stop.wait(0.05):
-                return
-            content = self.choose_puts.randbytes(2000)
-            document = self.alice.put_bytes(content, f"papers:/put/{number}.bin", expect=None)
-            if "error" not in document:
-                acknowledged[f"{number}.bin"] = content
-
-    def crash(self):
+    def crash(self, stop):
         """Kills one of the three, and starts it again a little later."""
         victim = self.choose.choice((self.alice, self.bob, self.relay))
         if victim is self.relay:
             victim.kill()
-            time.sleep(self.choose.uniform(0, 0.5))
-            victim.start()
-            return
-        if victim.agent_pid():
+        elif victim.agent_pid():
             victim.kill_agent()
-        time.sleep(self.choose.uniform(0, 0.5))
-        victim.restart_agent()
+        stop.wait(self.choose.uniform(0, 0.5))
+        victim.start() if victim is self.relay else victim.restart_agent()
 
     def test_nothing_is_lost_when_programs_are_killed_at_any_moment(self):
-        self.choose_puts = random.Random(f"{SEED} puts")
         self.alice.run("workspace", "create", "papers")
         self.alice.run("mkdir", "papers:/put")
         self.alice.share("papers", self.bob, "contributor")
         folders = {home: self.mirror(home) for home in (self.alice, self.bob)}
-        stop, acknowledged = threading.Event(), {}
+        stop = threading.Event()
         people = [Person(home.name, folder / home.name, stop) for home, folder in folders.items()]
-        workers = [*people, threading.Thread(target=self.put_on, args=(stop, acknowledged))]
-        for worker in workers:
+        putter = Putter(self.alice, stop)
+        for worker in (*people, putter):
             worker.start()
         try:
             until = time.monotonic() + SECONDS
-            while time.monotonic() < until:
-                time.sleep(self.choose.uniform(0.1, 1.5))
-                self.crash()
+            while time.monotonic() < until and not stop.wait(self.choose.uniform(0.1, 1.5)):
+                self.crash(stop)
         finally:
             stop.set()
-            for worker in workers:
+            for worker in (*people, putter):
                 worker.join()
+        for worker in (*people, putter):
+            worker.check()
         for home in (self.alice, self.bob, self.alice):
             home.sync("papers")
 
@@ -142,10 +166,10 @@ class Crashes(keyfold.Case):
             self.assertEqual(there, set(person.files))
             for path, content in person.files.items():
                 self.assertEqual(path.read_bytes(), content, path)
-        for name, content in acknowledged.items():
+        for name, content in putter.acknowledged.items():
             self.assertEqual((folders[self.bob] / "put" / name).read_bytes(), content, name)
-        self.assertGreater(len(acknowledged), 0)
-        print(f"({sum(len(p.files) for p in people)} files, {len(acknowledged)} puts)", end=" ", flush=True)
+        self.assertGreater(len(putter.acknowledged), 0)
+        print(f"({sum(len(p.files) for p in people)} files, {len(putter.acknowledged)} puts)", end=" ", flush=True)
 
     def test_a_code_exchange_that_is_cut_anywhere_goes_on_once_all_are_back(self):
         for round_number in range(5):
