@@ -87,6 +87,8 @@ expected<int> spawn_agent(const home_paths& home, const std::vector<std::string>
 }
 
 /// Held by who starts an agent, so that two who do so at once do not meet in one home. Waits for it.
+/// Without the file (a full disk, say) it holds nothing: the agent then says what is wrong, and its own
+/// database lock still lets only one of them live.
 class start_lock {
  public:
   explicit start_lock(const home_paths& home)
