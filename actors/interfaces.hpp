@@ -224,13 +224,17 @@ struct mirror_change {
   std::vector<object_id> needed;
   std::vector<workspace::item> seen;  ///< of a removed folder: what the user had in it
 };
-struct publish_changes {
-  std::vector<mirror_change> changes;
-};
 /// What the tree made of a change: nodes and versions for the mirror's base.
 struct published_change {
   node_id node;
   version_id version;
+};
+struct publish_changes {
+  std::vector<mirror_change> changes;
+  /// Called with the answer before anything is committed; what it gives is committed with the changes. So no
+  /// crash can leave a tree that shows what base does not know: deleted by then, it would come back. Runs in
+  /// the workspace's thread, while the mirror waits for it.
+  std::function<expected<db::batch>(const std::vector<published_change>&)> record;
 };
 
 /// Folders whose shown children may have changed. To the mirror.

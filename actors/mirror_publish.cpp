@@ -252,29 +252,34 @@ class publisher {
     }
     batch_.clear();
     listings_.clear();
-    if (!request.changes.empty()) KEYFOLD_CHECK(hand_over(std::move(request), sent));
-    return s_.transaction.commit(true);
+    if (request.changes.empty()) return s_.transaction.commit(true);
+    return hand_over(std::move(request), sent);
   }
 
   mirrored hand_over(publish_changes request, std::vector<gathered>& sent) {
+    request.record = [&](const std::vector<published_change>& made) {
+      record(sent, made);
+      return s_.transaction.take();
+    };
     KEYFOLD_TRY(const auto answer,
                 s_.ask<expected<std::vector<published_change>>>(self_, std::move(request)));
-    if (!answer) {
-      if (answer.error().code == errc::role_insufficient) list_read_only(sent);
-      return fail(answer);
-    }
+    if (answer) return {};
+    if (answer.error().code == errc::role_insufficient) list_read_only(sent);
+    return fail(answer);
+  }
+
+  void record(std::vector<gathered>& sent, const std::vector<published_change>& made) {
     for (std::size_t i = 0; i < sent.size(); ++i) {
       auto& published = sent[i].published;
       if (sent[i].change.what == mirror_change::kind::remove) {
         // What had not reached this disk is spared, and comes back.
         s_.changed_folders.insert(sent[i].change.parent);
       } else {
-        published.node = (*answer)[i].node;
-        published.version = (*answer)[i].version;
+        published.node = made[i].node;
+        published.version = made[i].version;
       }
       mirror::record(s_.base, plan_, sent[i].index, published);
     }
-    return {};
   }
 
   void list_read_only(const std::vector<gathered>& sent) {

@@ -129,6 +129,8 @@ expected<std::vector<published_change>> publish_all(workspace_pointer self,
     KEYFOLD_TRY(const auto published, publish(self, change, out));
     out.push_back(published);
   }
+  KEYFOLD_TRY(auto base, request.record(out));
+  state_of(self).transaction.add(std::move(base));
   return out;
 }
 

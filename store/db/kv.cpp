@@ -148,11 +148,22 @@ std::optional<pair> transaction::last(bytes_view prefix, bytes_view before) cons
 }
 
 expected<void> transaction::commit(bool synced) {
-  const auto changes = std::exchange(changes_, std::make_shared<batch>());
+  KEYFOLD_TRY(const auto changes, take());
+  if (changes.empty()) return {};
+  return below_.write(changes, synced);
+}
+
+expected<batch> transaction::take() {
+  auto changes = std::move(own_changes());
+  changes_ = std::make_shared<batch>();
   if (auto failure = std::exchange(failure_, std::nullopt))
     return tl::unexpected<error>(std::move(*failure));
-  if (changes->empty()) return {};
-  return below_.write(*changes, synced);
+  return changes;
+}
+
+void transaction::add(batch taken) {
+  auto& changes = own_changes();
+  for (auto& [key, value] : taken) changes.insert_or_assign(key, std::move(value));
 }
 
 void transaction::discard() {

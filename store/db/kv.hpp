@@ -74,6 +74,11 @@ class transaction final : public view {
   /// Fails with the first failure of any read or write since the last commit; then nothing is
   /// written, and the overlay is empty too.
   [[nodiscard]] expected<void> commit(bool synced);
+  /// Hands everything since the last commit over, for another's commit over the same store; the overlay
+  /// is empty then. Fails as commit() does.
+  [[nodiscard]] expected<batch> take();
+  /// Adds what another transaction over the same store handed over.
+  void add(batch taken);
   /// Throws everything since the last commit away.
   void discard();
   [[nodiscard]] bool empty() const { return changes_->empty(); }

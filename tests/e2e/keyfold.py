@@ -399,11 +399,12 @@ def exchange_codes(greeter, guest, profile="member", **corrections):
 # -- a test's world ----------------------------------------------------------------------------------------------
 
 class World:
-    """A temporary folder with relays and homes; close() ends every process that came of it."""
+    """A folder (a temporary one unless named) with relays and homes; close() ends every process that came of it."""
 
-    def __init__(self):
+    def __init__(self, folder=None):
         become_subreaper()
-        self.folder = Path(tempfile.mkdtemp(prefix="keyfold-"))
+        self.folder = Path(folder or tempfile.mkdtemp(prefix="keyfold-"))
+        self.folder.mkdir(exist_ok=True)
         self.processes = []
         self.commands = []
 

@@ -206,3 +206,21 @@ TEST_CASE("a prefixed view sees its own part only, without the prefix") {
   CHECK_FALSE(alice.get(bytes{1}));
   CHECK(bob.get(bytes{1}) == bytes{30});
 }
+
+TEST_CASE("what a transaction hands over is committed with another's changes", "[db]") {
+  const auto below = memory_store();
+  transaction ours(*below);
+  transaction theirs(*below);
+  ours.put(as_bytes("mine"), as_bytes("1"));
+  theirs.put(as_bytes("theirs"), as_bytes("2"));
+
+  auto taken = ours.take();
+  REQUIRE(taken);
+  CHECK(ours.empty());
+  CHECK_FALSE(ours.get(as_bytes("mine")));
+  theirs.add(*std::move(taken));
+  CHECK(scanned(theirs, {}).size() == 2);
+  REQUIRE(theirs.commit(true));
+  CHECK(ours.get(as_bytes("mine")) == to_bytes(as_bytes("1")));
+  CHECK(ours.get(as_bytes("theirs")) == to_bytes(as_bytes("2")));
+}
