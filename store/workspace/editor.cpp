@@ -75,7 +75,7 @@ void editor::index(const operation& o, const entry_order& at, bool add) {
   } else if (const auto* move = std::get_if<move_operation>(&o)) {
     index_placement(move->node, {at, placement::origin::move, false, move->parent}, add);
   } else if (const auto* remove = std::get_if<delete_operation>(&o)) {
-    set(key_of(table::deletes, remove->node, at), {}, add);
+    delete_rows(remove->node).set(encode_order(at), {}, add);
     touch(remove->node);
   } else if (const auto* write = std::get_if<write_operation>(&o)) {
     index_write(*write, at, add);

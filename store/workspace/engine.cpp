@@ -48,7 +48,17 @@ engine::engine(db::view& state, const ledger::view& ledger, epoch_key_lookup key
             derive(setup.local_key, "keyfold/v1/tree-names", setup.workspace.view()), feeds_) {}
 
 bool engine::read_only() const {
-  return own_state_.last(bytes{unread_table}).has_value();
+  if (!read_only_) read_only_ = own_state_.last(bytes{unread_table}).has_value();
+  return *read_only_;
+}
+
+void engine::set_unread(const entry_hash& hash, bool unread) {
+  if (!unread && !read_only()) return;
+  read_only_.reset();
+  if (unread)
+    own_state_.put(unread_key(hash), {});
+  else
+    own_state_.erase(unread_key(hash));
 }
 
 std::vector<operation> engine::pending_operations(const feed::pending_entry& entry) const {
@@ -101,12 +111,12 @@ void engine::apply_entry(const feed::operation_order& order,
   const auto operations = read_payload(*e);
   if (operations) {
     tree_.apply(order, *operations, changes_);
-    own_state_.erase(unread_key(e->hash));
+    set_unread(e->hash, false);
     return;
   }
   const auto why = operations.error().code;
   if (why == errc::unknown_critical_operation || why == errc::unknown_version) {
-    own_state_.put(unread_key(e->hash), {});
+    set_unread(e->hash, true);
     incidents.push_back({entry_incident::kind::later_version, e->head(), {}, why});
   } else {
     incidents.push_back({entry_incident::kind::payload_damaged, e->head(), {}, why});
@@ -120,7 +130,7 @@ void engine::follow(std::span<const feed::standing_change> changes,
       apply_entry(change.order, incidents);
     } else {
       tree_.retract(change.order, changes_);
-      own_state_.erase(unread_key(change.order.hash));
+      set_unread(change.order.hash, false);
     }
   }
 }

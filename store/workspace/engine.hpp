@@ -5,7 +5,7 @@
 //   receive()    ──► verdict ──► feeds ──► decrypt, decode ──► tree
 //   ledger_advanced() ──► verdicts anew ──► tree: entries retracted, or back again
 //
-// Pure besides the view: nothing is remembered between calls but what take_changes() gives. The caller commits
+// Pure besides the view: nothing is remembered between calls but what take_changes() gives, and read_only(). The caller commits
 // the transaction, or throws it away together with the engine. Not thread-safe.
 #pragma once
 
@@ -172,6 +172,7 @@ class engine {
               std::vector<entry_incident>& incidents);
   [[nodiscard]] expected<std::vector<operation>> read_payload(const feed::entry& e) const;
   void begin_generation();
+  void set_unread(const entry_hash& hash, bool unread);
   [[nodiscard]] std::vector<operation> pending_operations(const feed::pending_entry& entry) const;
 
   const ledger::view& ledger_;
@@ -185,6 +186,7 @@ class engine {
   feed::journal journal_;
   workspace::tree tree_;
   tree_changes changes_;
+  mutable std::optional<bool> read_only_;  ///< nullopt: not known, look
 };
 
 }  // namespace keyfold::workspace

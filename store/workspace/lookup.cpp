@@ -10,9 +10,9 @@ bytes encode_placement(const placement& p) {
   return out;
 }
 
-placement decode_placement(bytes_view key, bytes_view value) {
+placement decode_placement(bytes_view sub, bytes_view value) {
   placement out;
-  out.order = order_at_end(key);
+  out.order = order_at_end(sub);
   if (value.size() != 2 + node_id::size) return out;
   out.what = static_cast<placement::origin>(value[0]);
   out.is_void = value[1] != 0;
@@ -42,11 +42,9 @@ std::vector<entry_order> lookup::operations_of(const entry_order& entry) const {
 
 std::optional<placement> lookup::last_placement(node_id node,
                                                 const std::optional<entry_order>& before) const {
-  const auto prefix = key_of(table::placements, node);
-  const auto found =
-      state_.last(prefix, before ? key_of(table::placements, node, *before) : bytes{});
+  const auto found = placement_rows(node).last(before ? encode_order(*before) : bytes{});
   if (!found) return std::nullopt;
-  return decode_placement(found->first, found->second);
+  return decode_placement(found->sub, found->value);
 }
 
 std::optional<placement> lookup::effective_placement(
@@ -68,12 +66,9 @@ bool lookup::parent_counts(node_id parent, const entry_order& placed) const {
 }
 
 std::optional<lookup::version_use> lookup::use_of(version_id version) const {
-  std::optional<version_use> out;
-  state_.scan(key_of(table::version_uses, version), {}, [&](bytes_view key, bytes_view value) {
-    out = version_use{order_at_end(key), id_at_end<node_id>(value)};
-    return false;
-  });
-  return out;
+  const auto first = use_rows(version).first();
+  if (!first) return std::nullopt;
+  return version_use{order_at_end(first->sub), id_at_end<node_id>(first->value)};
 }
 
 bool lookup::belongs(const version_use& use, version_id version, node_id node) const {
@@ -82,7 +77,7 @@ bool lookup::belongs(const version_use& use, version_id version, node_id node) c
 
 std::vector<node_id> lookup::nodes_split_off(version_id version) const {
   std::vector<node_id> out;
-  state_.scan(key_of(table::splits, version), {}, [&](bytes_view, bytes_view value) {
+  split_rows(version).visit({}, [&](bytes_view, bytes_view value) {
     out.push_back(id_at_end<node_id>(value));
     return true;
   });
@@ -91,8 +86,8 @@ std::vector<node_id> lookup::nodes_split_off(version_id version) const {
 
 std::vector<written_version> lookup::current_versions(node_id node) const {
   std::vector<written_version> out;
-  state_.scan(key_of(table::current, node), {}, [&](bytes_view key, bytes_view value) {
-    out.push_back({id_at_end<version_id>(key), order_at_end(value)});
+  current_rows(node).visit({}, [&](bytes_view version, bytes_view order) {
+    out.push_back({id_at_end<version_id>(version), order_at_end(order)});
     return true;
   });
   return out;

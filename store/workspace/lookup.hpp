@@ -4,6 +4,7 @@
 #pragma once
 
 #include "store/workspace/record.hpp"
+#include "store/workspace/rows.hpp"
 
 namespace keyfold::workspace {
 
@@ -15,8 +16,8 @@ struct placement {
   node_id parent;
 };
 [[nodiscard]] bytes encode_placement(const placement& p);
-/// The order comes from the key.
-[[nodiscard]] placement decode_placement(bytes_view key, bytes_view value);
+/// The order comes from the sub key.
+[[nodiscard]] placement decode_placement(bytes_view sub, bytes_view value);
 
 /// A version and the operation that wrote it.
 struct written_version {
@@ -79,6 +80,26 @@ class lookup {
   [[nodiscard]] std::vector<node_id> ids_below(const bytes& prefix) const;
 
  protected:
+  // Their sub keys are orders, but those of current_rows: versions.
+  [[nodiscard]] rows placement_rows(node_id node) const {
+    return {state_, key_of(table::placements, node)};
+  }
+  [[nodiscard]] rows delete_rows(node_id node) const {
+    return {state_, key_of(table::deletes, node)};
+  }
+  [[nodiscard]] rows use_rows(version_id version) const {
+    return {state_, key_of(table::version_uses, version)};
+  }
+  [[nodiscard]] rows ending_rows(node_id node, version_id version) const {
+    return {state_, key_of(table::endings, node, version)};
+  }
+  [[nodiscard]] rows split_rows(version_id version) const {
+    return {state_, key_of(table::splits, version)};
+  }
+  [[nodiscard]] rows current_rows(node_id node) const {
+    return {state_, key_of(table::current, node)};
+  }
+
   db::view& state_;
   workspace_id workspace_;
   const symmetric_key& name_key_;

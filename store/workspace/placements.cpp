@@ -4,7 +4,7 @@
 namespace keyfold::workspace {
 
 void editor::index_placement(node_id node, const placement& p, bool add) {
-  set(key_of(table::placements, node, p.order), encode_placement(p), add);
+  placement_rows(node).set(encode_order(p.order), encode_placement(p), add);
   auto& named = records_.edit(p.parent).named;
   named += add ? std::uint64_t{1} : ~std::uint64_t{0};
   if (p.what == placement::origin::move) moved_.insert({p.order, node});
@@ -22,8 +22,8 @@ void editor::settle_creations() {
 
 void editor::settle_creation(node_id node) {
   std::optional<placement> created;
-  state_.scan(key_of(table::placements, node), {}, [&](bytes_view key, bytes_view value) {
-    const auto found = decode_placement(key, value);
+  placement_rows(node).visit({}, [&](bytes_view sub, bytes_view value) {
+    const auto found = decode_placement(sub, value);
     if (found.what == placement::origin::move) return true;
     created = found;
     return false;
@@ -45,8 +45,8 @@ void editor::settle_creation(node_id node) {
   if (r.exists == before.exists && r.folder == before.folder && r.created == before.created) return;
   restructured_.insert(node);
   // Which of its moves count depends on the creation; so does whether it may be a parent.
-  state_.scan(key_of(table::placements, node), {}, [&](bytes_view key, bytes_view value) {
-    const auto found = decode_placement(key, value);
+  placement_rows(node).visit({}, [&](bytes_view sub, bytes_view value) {
+    const auto found = decode_placement(sub, value);
     if (found.what == placement::origin::move) moved_.insert({found.order, node});
     return true;
   });
@@ -65,7 +65,7 @@ void editor::relink_children(node_id parent) {
 void editor::settle_folder_moves() {
   for (const auto& [order, node] : moved_) {
     const auto& r = find(node);
-    const auto stored = state_.get(key_of(table::placements, node, order)).has_value();
+    const auto stored = placement_rows(node).get(encode_order(order)).has_value();
     const auto key = key_of(table::folder_moves, order);
     const auto counts = stored && r.exists && r.folder && r.created < order;
     if (!counts && !state_.get(key)) continue;
@@ -88,14 +88,15 @@ void editor::reconsider_moves() {
 }
 
 void editor::judge_move(node_id node, const entry_order& order, bool may_be_void) {
-  const auto key = key_of(table::placements, node, order);
-  const auto stored = state_.get(key);
+  auto placements = placement_rows(node);
+  const auto sub = encode_order(order);
+  const auto stored = placements.get(sub);
   if (!stored) return;
-  auto move = decode_placement(key, *stored);
+  auto move = decode_placement(sub, *stored);
   const auto is_void = may_be_void && makes_cycle(node, move);
   if (is_void == move.is_void) return;
   move.is_void = is_void;
-  state_.put(key, encode_placement(move));
+  placements.put(sub, encode_placement(move));
   touch(node);
 }
 

@@ -31,11 +31,10 @@ record editor::placed_record(node_id node) const {
   for (auto at = last_placement(node); at && last < at->order; at = last_placement(node, at->order))
     if (at->what == placement::origin::move) last = at->order;
   r.contested = last != r.placed;
-  state_.scan(key_of(table::deletes, node), key_of(table::deletes, node, last),
-              [&](bytes_view key, bytes_view) {
-                r.deletes.push_back(order_at_end(key));
-                return true;
-              });
+  delete_rows(node).visit(encode_order(last), [&](bytes_view sub, bytes_view) {
+    r.deletes.push_back(order_at_end(sub));
+    return true;
+  });
   std::erase_if(r.deletes, [&](const entry_order& mark) {
     return !knows(mark, last) || !knows(mark, r.placed);
   });

@@ -26,33 +26,33 @@ class renaming : public lookup {
     at.index = index;
     return at;
   }
-  /// The key whose parts are `parts` and then the order.
-  template <class... Parts>
-  void rename_key(table t, const entry_order& at, const Parts&... parts) {
-    const auto key = key_of(t, parts..., at);
-    const auto value = state_.get(key);
+  void rename_key(const bytes& from, const bytes& to) {
+    const auto value = state_.get(from);
     if (!value) return;
-    state_.erase(key);
-    state_.put(key_of(t, parts..., renamed(at)), *value);
+    state_.erase(from);
+    state_.put(to, *value);
+  }
+  void rename_row(rows in, const entry_order& at) {
+    in.rename(encode_order(at), encode_order(renamed(at)));
   }
   void rename_current(node_id node, version_id version) {
-    const auto key = key_of(table::current, node, version);
-    if (const auto value = state_.get(key))
-      state_.put(key, encode_order(renamed(order_at_end(*value))));
+    auto current = current_rows(node);
+    if (const auto value = current.get(version.view()))
+      current.put(version.view(), encode_order(renamed(order_at_end(*value))));
   }
   void rename_endings(node_id node, std::span<const version_id> versions, const entry_order& at) {
-    for (const auto& version : versions) rename_key(table::endings, at, node, version);
+    for (const auto& version : versions) rename_row(ending_rows(node, version), at);
   }
   void rename(const operation& o, const entry_order& at) {
     for (const auto& node : nodes_of(o, workspace_, at.device)) {
-      rename_key(table::placements, at, node);
-      rename_key(table::deletes, at, node);
+      rename_row(placement_rows(node), at);
+      rename_row(delete_rows(node), at);
       rename_record(node);
     }
-    rename_key(table::folder_moves, at);
     if (const auto* write = std::get_if<write_operation>(&o)) {
-      rename_key(table::writes, at, write->node);
-      rename_key(table::version_uses, at, write->version);
+      rename_key(key_of(table::writes, write->node, at),
+                 key_of(table::writes, write->node, renamed(at)));
+      rename_row(use_rows(write->version), at);
       rename_endings(write->node, write->replaces, at);
       rename_current(write->node, write->version);
       for (const auto& node : nodes_split_off(write->version)) rename_current(node, write->version);
@@ -60,9 +60,11 @@ class renaming : public lookup {
       rename_endings(drop->node, drop->versions, at);
     } else if (const auto* split = std::get_if<split_operation>(&o)) {
       rename_endings(split->node, {&split->version, 1}, at);
-      rename_key(table::splits, at, split->version);
+      rename_row(split_rows(split->version), at);
+    } else if (std::holds_alternative<move_operation>(o)) {
+      rename_key(key_of(table::folder_moves, at), key_of(table::folder_moves, renamed(at)));
     }
-    rename_key(table::operations, at);
+    rename_key(key_of(table::operations, at), key_of(table::operations, renamed(at)));
   }
   void rename_record(node_id node) {
     auto& r = records_.edit(node);

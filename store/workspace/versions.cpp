@@ -7,7 +7,7 @@ namespace keyfold::workspace {
 void editor::index_write(const write_operation& w, const entry_order& at, bool add) {
   const auto before = use_of(w.version);
   set(key_of(table::writes, w.node, at), w.version.view(), add);
-  set(key_of(table::version_uses, w.version, at), w.node.view(), add);
+  use_rows(w.version).set(encode_order(at), w.node.view(), add);
   const auto after = use_of(w.version);
   touch(w.node);
   if (before && after && before->written == after->written) return;
@@ -26,28 +26,20 @@ void editor::take_effect(const version_use& use, version_id version, bool add) {
 }
 
 void editor::index_ending(node_id node, version_id version, const entry_order& at, bool add) {
-  set(key_of(table::endings, node, version, at), {}, add);
+  ending_rows(node, version).set(encode_order(at), {}, add);
   recheck(node, version);
 }
 
 void editor::index_split(const split_operation& s, const entry_order& at, node_id made, bool add) {
   index_ending(s.node, s.version, at, add);
-  set(key_of(table::splits, s.version, at), made.view(), add);
+  split_rows(s.version).set(encode_order(at), made.view(), add);
 }
 
 void editor::recheck(node_id node, version_id version) {
   if (version.is_zero()) return;
   const auto use = use_of(version);
-  bool ended = false;
-  state_.scan(key_of(table::endings, node, version), {}, [&](bytes_view, bytes_view) {
-    ended = true;
-    return false;
-  });
-  const auto key = key_of(table::current, node, version);
-  if (use && belongs(*use, version, node) && !ended)
-    state_.put(key, encode_order(use->written));
-  else
-    state_.erase(key);
+  const bool current = use && belongs(*use, version, node) && ending_rows(node, version).empty();
+  current_rows(node).set(version.view(), current ? encode_order(use->written) : bytes{}, current);
   touch(node);
 }
 
