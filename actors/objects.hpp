@@ -4,7 +4,7 @@
 #include <future>
 #include <memory>
 
-#include "store/object/reader.hpp"
+#include "store/object/local_source.hpp"
 #include "store/object/store.hpp"
 
 namespace keyfold::actors {
@@ -22,19 +22,5 @@ struct object_services {
 /// `errc::damaged` or `errc::io_failed`.
 [[nodiscard]] expected<object_services> open_object_services(const std::string& folder,
                                                              const symmetric_key& local_key);
-
-/// Objects of the local store, for object::file_reader.
-class local_source final : public object::source {
- public:
-  explicit local_source(std::shared_ptr<object::store> objects) : objects_(std::move(objects)) {}
-  [[nodiscard]] expected<bool> has(const object_id& id) override { return objects_->has(id); }
-  [[nodiscard]] expected<std::optional<object::cell_range>> get(const object_id& id,
-                                                                object::cell_span cells) override {
-    return objects_->get_range(id, cells.first, cells.count);
-  }
-
- private:
-  std::shared_ptr<object::store> objects_;
-};
 
 }  // namespace keyfold::actors

@@ -247,7 +247,8 @@ expected<copied> export_local(const content_access& access, const actors::path& 
 
 expected<void> read_file(const content_access& access, const workspace::file_content& content,
                          const object::content_sink& sink) {
-  actors::local_source objects(access.services.objects);
+  object::local_source source(*access.services.objects);
+  object::opener objects(source);
   const auto deadline = actors::monotonic_now() + access.timeout;
   for (;;) {
     std::vector<object_id> missing;

@@ -11,17 +11,6 @@ tl::unexpected<error> fail_missing() {
   return fail(errc::objects_missing, "content that is not on this device yet");
 }
 
-/// The first and last byte's cells of a run of chunks of one object.
-cell_span cells_of_run(std::span<const chunk_ref> run) {
-  std::uint64_t begin = UINT64_MAX;
-  std::uint64_t end = 0;
-  for (const auto& chunk : run) {
-    begin = std::min(begin, chunk.offset);
-    end = std::max(end, chunk.offset + chunk.length);
-  }
-  return cells_of(begin, end - begin);
-}
-
 /// The chunks of a level 1 list, whose plaintext is no file: its limits are its own.
 expected<void> check_list_chunks(std::span<const chunk_ref> chunks) {
   if (chunks.size() > max_direct_chunks)
@@ -45,14 +34,14 @@ std::vector<object_id> ids_of(std::span<const chunk_ref> chunks) {
 
 }  // namespace
 
-file_reader::file_reader(source& objects, std::vector<chunk_ref> chunks)
+file_reader::file_reader(opener& objects, std::vector<chunk_ref> chunks)
     : objects_(&objects), chunks_(std::move(chunks)) {
   std::uint64_t end = 0;
   ends_.reserve(chunks_.size());
   for (const auto& chunk : chunks_) ends_.push_back(end += chunk.length);
 }
 
-expected<file_reader> file_reader::open(const file_content& content, source& objects,
+expected<file_reader> file_reader::open(const file_content& content, opener& objects,
                                         std::vector<object_id>& missing) {
   if (content.level > 1) return fail(errc::bad_chunk_list, "a chunk list of an unknown level");
   if (content.level == 0) {
@@ -95,31 +84,23 @@ expected<void> file_reader::read(std::uint64_t offset, std::uint64_t length,
     if (!here) missing.push_back(id);
   }
   if (missing.size() > before) return fail_missing();
-  auto [at, last] = chunks_of(offset, length);
-  while (at < last) {
-    // Neighbours in one object are got at once.
-    auto end = at + 1;
-    while (end < last && chunks_[end].object == chunks_[at].object) ++end;
-    const auto run = std::span(chunks_).subspan(at, end - at);
-    KEYFOLD_TRY(const auto range, objects_->get(run.front().object, cells_of_run(run)));
-    if (!range) {
-      missing.push_back(run.front().object);
+  const auto [first, last] = chunks_of(offset, length);
+  for (auto at = first; at < last; ++at) {
+    const auto& chunk = chunks_[at];
+    KEYFOLD_TRY(const auto plain, objects_->open(chunk));
+    if (!plain) {
+      missing.push_back(chunk.object);
       return fail_missing();
     }
-    for (; at < end; ++at) {
-      const auto& chunk = chunks_[at];
-      KEYFOLD_TRY(const auto plain,
-                  open_chunk(chunk, range->object_size, range->first, range->cells));
-      const auto begin = ends_[at] - chunk.length;
-      const auto skip = offset > begin ? offset - begin : 0;
-      const auto stop = std::min(chunk.length, offset + std::min(length, size() - offset) - begin);
-      KEYFOLD_CHECK(sink(bytes_view(plain).subspan(skip, stop - skip)));
-    }
+    const auto begin = ends_[at] - chunk.length;
+    const auto skip = offset > begin ? offset - begin : 0;
+    const auto stop = std::min(chunk.length, offset + std::min(length, size() - offset) - begin);
+    KEYFOLD_CHECK(sink(plain->subspan(skip, stop - skip)));
   }
   return {};
 }
 
-expected<std::vector<object_id>> objects_of(const file_content& content, source& objects,
+expected<std::vector<object_id>> objects_of(const file_content& content, opener& objects,
                                             std::vector<object_id>& missing) {
   KEYFOLD_TRY(const auto file, file_reader::open(content, objects, missing));
   std::set<object_id> out;

@@ -6,30 +6,21 @@
 #pragma once
 
 #include "store/object/list.hpp"
+#include "store/object/opener.hpp"
 
 namespace keyfold::object {
-
-/// Where objects come from.
-class source {
- public:
-  virtual ~source() = default;
-  [[nodiscard]] virtual expected<bool> has(const object_id& id) = 0;
-  /// At least the asked cells of the object, if it has them, from number `first` on; nullopt: it is
-  /// not here.
-  [[nodiscard]] virtual expected<std::optional<cell_range>> get(const object_id& id,
-                                                                cell_span cells) = 0;
-};
 
 /// Takes plaintext in order; its failure ends the reading.
 using content_sink = std::function<expected<void>(bytes_view)>;
 
-/// A file's resolved list of chunks. Not thread-safe; `objects` must outlive it.
+/// A file's resolved list of chunks. Not thread-safe; `objects` must outlive it. Who reads many files
+/// gives all the same opener.
 class file_reader {
  public:
   /// Resolves and checks the list. `errc::objects_missing`: the list itself lies in objects that
   /// are not here, which are added to `missing`. `errc::bad_chunk_list`, `errc::chunk_mismatch`,
   /// `errc::bad_seal`, …
-  [[nodiscard]] static expected<file_reader> open(const file_content& content, source& objects,
+  [[nodiscard]] static expected<file_reader> open(const file_content& content, opener& objects,
                                                   std::vector<object_id>& missing);
 
   [[nodiscard]] std::uint64_t size() const { return ends_.empty() ? 0 : ends_.back(); }
@@ -46,12 +37,12 @@ class file_reader {
   [[nodiscard]] const std::vector<chunk_ref>& chunks() const { return chunks_; }
 
  private:
-  file_reader(source& objects, std::vector<chunk_ref> chunks);
+  file_reader(opener& objects, std::vector<chunk_ref> chunks);
   /// Numbers of the chunks that hold these bytes: [first, last).
   [[nodiscard]] std::pair<std::size_t, std::size_t> chunks_of(std::uint64_t offset,
                                                               std::uint64_t length) const;
 
-  source* objects_;
+  opener* objects_;
   std::vector<chunk_ref> chunks_;
   std::vector<std::uint64_t> ends_;  ///< where each chunk ends in the file
 };
@@ -59,7 +50,7 @@ class file_reader {
 /// All objects that a content needs: those it names, and those that its list names (ascending, each
 /// once).
 [[nodiscard]] expected<std::vector<object_id>> objects_of(const file_content& content,
-                                                          source& objects,
+                                                          opener& objects,
                                                           std::vector<object_id>& missing);
 
 }  // namespace keyfold::object

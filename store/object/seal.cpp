@@ -99,31 +99,50 @@ cell_span cells_of(std::uint64_t offset, std::uint64_t length) {
   return {first, last - first + 1};
 }
 
-expected<bytes> open_chunk(const chunk_ref& chunk, std::uint64_t object_size, std::size_t first,
-                           bytes_view cells) {
-  const auto all = cell_count(object_size);
-  const auto text = all == 0 ? 0 : plaintext_size(object_size);
+clear_cells::clear_cells(const symmetric_key& key, std::uint64_t object_size, std::size_t first,
+                         bytes_view cells)
+    : key_(key),
+      object_size_(object_size),
+      first_(first),
+      cells_(cells),
+      plain_(cells_in(cells.size()) * cell_size),
+      opened_(cells_in(cells.size())) {}
+
+expected<bytes_view> clear_cells::open(const chunk_ref& chunk) {
+  const auto all = cell_count(object_size_);
+  const auto text = all == 0 ? 0 : plaintext_size(object_size_);
   if (chunk.length == 0 || chunk.length > text || chunk.offset > text - chunk.length)
     return fail(errc::bad_chunk_list, "a chunk that does not lie in its object");
   const auto span = cells_of(chunk.offset, chunk.length);
-  if (first > span.first) return fail(errc::malformed, "cells that begin after the chunk");
-  bytes plain;
-  plain.reserve(span.count * cell_size);
-  for (std::size_t i = span.first; i < span.first + span.count; ++i) {
-    const auto begin = (i - first) * sealed_cell_size;
-    if (begin >= cells.size()) return fail(errc::malformed, "cells that end before the chunk");
-    const auto cell = cells.subspan(begin, std::min(sealed_cell_size, cells.size() - begin));
-    KEYFOLD_TRY(const auto opened, open_cell(chunk.key, i, i + 1 == all, cell));
-    append(plain, opened);
-  }
-  const auto skip = chunk.offset - span.first * cell_size;
-  if (plain.size() < skip + chunk.length)
-    return fail(errc::malformed, "cells that end before the chunk");
-  bytes out(plain.begin() + static_cast<std::ptrdiff_t>(skip),
-            plain.begin() + static_cast<std::ptrdiff_t>(skip + chunk.length));
-  if (hash_chunk(out) != chunk.plaintext_hash)
+  if (first_ > span.first) return fail(errc::malformed, "cells that begin after the chunk");
+  for (auto i = span.first; i < span.first + span.count; ++i) KEYFOLD_CHECK(open_cell_at(i));
+  const auto plain =
+      bytes_view(plain_).subspan(static_cast<std::size_t>(chunk.offset) - first_ * cell_size,
+                                 static_cast<std::size_t>(chunk.length));
+  if (hash_chunk(plain) != chunk.plaintext_hash)
     return fail(errc::chunk_mismatch, "a chunk that has not the hash that its file names");
-  return out;
+  return plain;
+}
+
+expected<void> clear_cells::open_cell_at(std::size_t index) {
+  const auto at = index - first_;
+  if (at >= opened_.size()) return fail(errc::malformed, "cells that end before the chunk");
+  if (opened_[at]) return {};
+  const auto rest = cells_.subspan(at * sealed_cell_size);
+  const bool last = index + 1 == cell_count(object_size_);
+  KEYFOLD_TRY(const auto plain,
+              open_cell(key_, index, last, rest.first(std::min(sealed_cell_size, rest.size()))));
+  std::copy(plain.begin(), plain.end(),
+            plain_.begin() + static_cast<std::ptrdiff_t>(at * cell_size));
+  opened_[at] = true;
+  return {};
+}
+
+expected<bytes> open_chunk(const chunk_ref& chunk, std::uint64_t object_size, std::size_t first,
+                           bytes_view cells) {
+  clear_cells clear(chunk.key, object_size, first, cells);
+  KEYFOLD_TRY(const auto plain, clear.open(chunk));
+  return to_bytes(plain);
 }
 
 hash32 hash_chunk(bytes_view plaintext) {

@@ -72,10 +72,33 @@ struct cell_span {
 };
 [[nodiscard]] cell_span cells_of(std::uint64_t offset, std::uint64_t length);
 
-/// The chunk's plaintext, out of cells that begin with number `first` and reach at least to the
-/// chunk's end. The cells need not have been checked: they open only under the object's key, and
-/// the plaintext must have the chunk's hash. `errc::bad_chunk_list` (it cannot lie there),
-/// `errc::bad_seal`, `errc::chunk_mismatch`.
+/// Cells of one object under its key, opened as far as chunks need them, each once. The cells need
+/// not have been checked: they open only under the object's key, and a plaintext must have the
+/// chunk's hash.
+class clear_cells {
+ public:
+  /// `cells`, which must outlive this, begin with cell number `first` of an object of that size.
+  clear_cells(const symmetric_key& key, std::uint64_t object_size, std::size_t first,
+              bytes_view cells);
+
+  /// The chunk's plaintext, valid as long as this. `errc::bad_chunk_list` (it cannot lie there),
+  /// `errc::malformed` (not all of its cells are given), `errc::bad_seal`, `errc::chunk_mismatch`.
+  [[nodiscard]] expected<bytes_view> open(const chunk_ref& chunk);
+  [[nodiscard]] const symmetric_key& key() const { return key_; }
+  [[nodiscard]] std::size_t first() const { return first_; }
+
+ private:
+  [[nodiscard]] expected<void> open_cell_at(std::size_t index);
+
+  symmetric_key key_;
+  std::uint64_t object_size_;
+  std::size_t first_;
+  bytes_view cells_;
+  bytes plain_;
+  std::vector<bool> opened_;  ///< by cell, from first_ on
+};
+
+/// clear_cells::open() of a single chunk.
 [[nodiscard]] expected<bytes> open_chunk(const chunk_ref& chunk, std::uint64_t object_size,
                                          std::size_t first, bytes_view cells);
 [[nodiscard]] inline expected<bytes> open_chunk(const chunk_ref& chunk, const sealed_object& o) {

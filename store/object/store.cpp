@@ -14,6 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t max_small_object = 32 * 1024;
+constexpr std::size_t recent_bytes = 16 * 1024 * 1024;
 constexpr const char* temporary_folder = "tmp";
 
 bool is_small(std::uint64_t size) {
@@ -48,6 +49,15 @@ std::size_t clip(const cell_range& range, std::size_t count) {
                                                                    : count * sealed_cell_size;
 }
 
+expected<std::optional<cell_range>> cells_in(const sealed_object& o, std::size_t first,
+                                             std::size_t count) {
+  if (first >= cell_count(o.size()) || count == 0)
+    return fail(errc::malformed, "the object has no such cell");
+  cell_range out{o.size(), first, {}, o.hashes()};
+  out.cells = to_bytes(o.data().subspan(first * sealed_cell_size, clip(out, count)));
+  return out;
+}
+
 tl::unexpected<error> fail_damaged() {
   return fail(errc::damaged, "a stored object is damaged");
 }
@@ -59,6 +69,35 @@ expected<void> make_folder_at(const db::file& folder, const std::string& name) {
 }
 
 }  // namespace
+
+void recent_objects::add(std::span<const sealed_object> objects) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& o : objects) {
+    if (by_id_.contains(o.id())) continue;
+    by_id_[o.id()] = objects_.insert(objects_.end(), o);
+    bytes_ += o.size();
+  }
+  while (bytes_ > recent_bytes) {
+    bytes_ -= objects_.front().size();
+    by_id_.erase(objects_.front().id());
+    objects_.pop_front();
+  }
+}
+
+void recent_objects::remove(const object_id& id) {
+  const std::lock_guard lock(mutex_);
+  const auto at = by_id_.find(id);
+  if (at == by_id_.end()) return;
+  bytes_ -= at->second->size();
+  objects_.erase(at->second);
+  by_id_.erase(at);
+}
+
+std::optional<sealed_object> recent_objects::find(const object_id& id) const {
+  const std::lock_guard lock(mutex_);
+  const auto at = by_id_.find(id);
+  return at == by_id_.end() ? std::nullopt : std::optional(*at->second);
+}
 
 store::store(std::string path, db::file folder, db::store& index, bytes prefix)
     : path_(std::move(path)),
@@ -165,6 +204,7 @@ expected<void> store::put(std::span<const sealed_object> objects) {
   }
   KEYFOLD_CHECK(index_.write(changes, true));
   total_ += sum;
+  recent_.add(fresh);
   return {};
 }
 
@@ -238,6 +278,7 @@ expected<std::optional<cell_range>> store::read(const object_id& id, std::size_t
 
 expected<std::optional<cell_range>> store::get_range(const object_id& id, std::size_t first,
                                                      std::size_t count) {
+  if (const auto o = recent_.find(id)) return cells_in(*o, first, count);
   auto range = read(id, first, count);
   const bool good = range && (!*range || check_range(id, **range));
   if (good || (!range && range.error().code != errc::damaged)) return range;
@@ -246,6 +287,7 @@ expected<std::optional<cell_range>> store::get_range(const object_id& id, std::s
 }
 
 expected<std::optional<sealed_object>> store::get(const object_id& id) {
+  if (auto o = recent_.find(id)) return std::move(*o);
   auto range = read(id, 0, SIZE_MAX);
   if (range && !*range) return std::nullopt;
   if (!range && range.error().code != errc::damaged) return fail(range);
@@ -270,6 +312,7 @@ expected<void> store::put_aside(const object_id& id) {
 }
 
 expected<void> store::take_out(const object_id& id, std::uint64_t size, db::batch changes) {
+  recent_.remove(id);
   changes.emplace(key('i', id), std::nullopt);
   if (is_small(size)) changes.emplace(key('d', id), std::nullopt);
   KEYFOLD_CHECK(index_.write(changes, true));
@@ -286,6 +329,7 @@ expected<void> store::remove(std::span<const object_id> ids) {
     KEYFOLD_TRY(const auto size, size_of(id));
     if (!size || !changes.emplace(key('i', id), std::nullopt).second) continue;
     sum += *size;
+    recent_.remove(id);
     if (is_small(*size))
       changes.emplace(key('d', id), std::nullopt);
     else

@@ -13,6 +13,8 @@
 #pragma once
 
 #include <atomic>
+#include <list>
+#include <map>
 #include <mutex>
 
 #include "store/db/file.hpp"
@@ -20,6 +22,20 @@
 #include "store/object/seal.hpp"
 
 namespace keyfold::object {
+
+/// What was stored last: it is usually asked for at once (to be uploaded, passed on, or read). Thread-safe.
+class recent_objects {
+ public:
+  void add(std::span<const sealed_object> objects);
+  void remove(const object_id& id);
+  [[nodiscard]] std::optional<sealed_object> find(const object_id& id) const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::list<sealed_object> objects_;  ///< the oldest first
+  std::map<object_id, std::list<sealed_object>::iterator> by_id_;
+  std::size_t bytes_ = 0;
+};
 
 /// Thread-safe; blocks on the disk.
 class store {
@@ -75,6 +91,7 @@ class store {
   const bytes prefix_;
   std::mutex changing_;  ///< one batch of changes at a time; reads go on beside it
   std::atomic<std::uint64_t> total_ = 0;
+  recent_objects recent_;
   std::uint64_t next_temporary_ = 0;
 };
 

@@ -59,7 +59,8 @@ TEST_CASE("a list whose objects are not here names these first") {
   REQUIRE(file.content.level == 1);
   r.objects.objects.clear();
   std::vector<object_id> missing;
-  const auto opened = file_reader::open(file.content, r.objects, missing);
+  opener from(r.objects);
+  const auto opened = file_reader::open(file.content, from, missing);
   REQUIRE_FALSE(opened);
   CHECK(opened.error().code == errc::objects_missing);
   for (const auto& chunk : file.content.chunks)
@@ -99,7 +100,8 @@ TEST_CASE("A6: no byte of a chunk is written before the chunk was checked") {
   REQUIRE(content.chunks.size() > 4);
   content.chunks[2].offset += 1;
   std::vector<object_id> missing;
-  auto file = file_reader::open(content, r.objects, missing);
+  opener from(r.objects);
+  auto file = file_reader::open(content, from, missing);
   REQUIRE(file);
   bytes written;
   const auto result = file->read_all(
@@ -146,7 +148,8 @@ TEST_CASE("a sink that fails ends the reading") {
   rig r;
   const auto file = r.store(random_bytes(10, 100'000));
   std::vector<object_id> missing;
-  auto opened = file_reader::open(file.content, r.objects, missing);
+  opener from(r.objects);
+  auto opened = file_reader::open(file.content, from, missing);
   REQUIRE(opened);
   int calls = 0;
   const auto result = opened->read_all(

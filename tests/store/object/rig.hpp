@@ -80,7 +80,8 @@ struct rig {
                        std::vector<object_id>* missing = nullptr) {
     std::vector<object_id> ignored;
     auto& list = missing == nullptr ? ignored : *missing;
-    KEYFOLD_TRY(auto file, file_reader::open(content, objects, list));
+    opener from(objects);
+    KEYFOLD_TRY(auto file, file_reader::open(content, from, list));
     bytes out;
     KEYFOLD_CHECK(file.read(
         offset, length,

@@ -141,11 +141,30 @@ TEST_CASE("what was removed is gone, with its file") {
   CHECK(*d.objects->has(all[1].id()));
 }
 
+TEST_CASE("what was stored last is read from memory, up to a bound") {
+  disk d;
+  const auto first = make(1, 3 << 20);
+  REQUIRE(d.objects->put(std::vector{first}));
+  for (const auto& file : d.files()) fs::remove(file);
+  CHECK((*d.objects->get(first.id()))->data().size() == first.size());
+  const auto range = d.objects->get_range(first.id(), 1, 2);
+  REQUIRE(range);
+  CHECK(check_range(first.id(), **range));
+  CHECK((*range)->cells.size() == 2 * sealed_cell_size);
+  for (std::uint64_t i = 2; i < 8; ++i) REQUIRE(d.objects->put(std::vector{make(i, 3 << 20)}));
+  CHECK(d.objects->get(first.id()).error().code ==
+        errc::damaged);  // read from its file, which is gone
+  const auto last = make(7, 3 << 20);
+  REQUIRE(d.objects->remove(std::vector{last.id()}));
+  CHECK_FALSE(*d.objects->get(last.id()));
+}
+
 TEST_CASE("A5: a damaged file is refused, kept aside, and can be fetched anew") {
   const auto o = make(1, 100'000);
   for (const std::size_t at : {std::size_t{0}, std::size_t{99'999}, o.size() - 1}) {
     disk d;
     REQUIRE(d.objects->put(std::vector{o}));
+    d.objects = d.reopen();  // what was put lately is still in memory
     flip(d.files()[0], at);
     const auto got = d.objects->get(o.id());
     REQUIRE_FALSE(got);
@@ -165,6 +184,7 @@ TEST_CASE("A5: a damaged range, hash list, length or small object is refused") {
   const auto refused = [&](auto spoil) {
     disk d;
     REQUIRE(d.objects->put(std::vector{o}));
+    d.objects = d.reopen();
     spoil(d);
     const auto range = d.objects->get_range(o.id(), 0, 1);
     REQUIRE_FALSE(range);
@@ -178,6 +198,7 @@ TEST_CASE("A5: a damaged range, hash list, length or small object is refused") {
   disk d;
   const auto small = make(2, 100);
   REQUIRE(d.objects->put(std::vector{small}));
+  d.objects = d.reopen();
   bytes key{'o', 'd'};
   append(key, small.id().view());
   auto value = **d.index->get(key);
@@ -243,7 +264,8 @@ TEST_CASE("files are read out of the store on the disk") {
   REQUIRE(done);
   local_source source(*d.objects);
   std::vector<object_id> missing;
-  auto file = file_reader::open(done->front().content, source, missing);
+  opener from(source);
+  auto file = file_reader::open(done->front().content, from, missing);
   REQUIRE(file);
   bytes out;
   REQUIRE(file->read_all(

@@ -115,7 +115,8 @@ TEST_CASE("a long list is stored as content of its own, and a small edit changes
   for (const auto& chunk : file.content.chunks)
     CHECK(std::binary_search(file.needed.begin(), file.needed.end(), chunk.object));
   std::vector<object_id> missing;
-  CHECK(*objects_of(file.content, r.objects, missing) == file.needed);
+  opener from(r.objects);
+  CHECK(*objects_of(file.content, from, missing) == file.needed);
   r.sizes.clear();
   data[500'000] ^= 1;
   const auto edited = r.store(data);
