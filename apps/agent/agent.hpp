@@ -6,6 +6,7 @@
 
 #include "actors/device.hpp"
 #include "actors/guest.hpp"
+#include "actors/system.hpp"
 #include "apps/common/home.hpp"
 #include "store/vault/folder.hpp"
 
@@ -109,7 +110,7 @@ class agent {
   [[nodiscard]] std::string folder_of(const device_id& device) const;
 
   home_paths home_;
-  caf::actor_system_config config_;
+  actors::system_config config_;
   caf::actor_system system_;
   std::shared_ptr<net::transport> transport_;
   std::mutex mutex_;

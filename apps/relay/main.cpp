@@ -11,6 +11,7 @@
 
 #include "actors/registry.hpp"
 #include "actors/session.hpp"
+#include "actors/system.hpp"
 #include "apps/common/exit_code.hpp"
 #include "apps/common/version.hpp"
 #include "apps/relay/administration.hpp"
@@ -104,7 +105,7 @@ expected<void> serve(const options& o, const sigset_t& signals) {
     return fail(errc::usage,
                 "listening everywhere needs --public HOST:PORT: what stands in addresses");
   KEYFOLD_TRY(const auto data, open_data(o));
-  caf::actor_system_config config;
+  actors::system_config config;
   caf::actor_system system(config);
   const auto transport = std::make_shared<net::transport>();
   const auto listener = actors::make_session_listener(system, transport);
