@@ -470,7 +470,7 @@ class World:
         """What a person wants to see when a test fails: the last commands, and the end of every log."""
         parts = ["last commands:", *self.commands[-25:]]
         for path in sorted(self.folder.rglob("*.log")):
-            if path.stat().st_size:
+            if path.stat().st_size and not path.stem.isdigit():  # those are databases'
                 parts += [f"--- {path.relative_to(self.folder)}", tail(path)]
         return "\n".join(parts)
 
@@ -504,8 +504,8 @@ class Case(unittest.TestCase):
         self.addCleanup(self.world.close)
 
     def tearDown(self):
-        outcome = getattr(self, "_outcome", None)
-        if outcome is not None and not outcome.success:
+        result = self._outcome.result
+        if any(test is self for test, _ in result.failures + result.errors):
             print(f"\n===== {self.id()}\n{self.world.logs()}\n=====", file=sys.stderr)
 
     def start_organization(self, *members, **profiles):
