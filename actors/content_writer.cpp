@@ -9,19 +9,21 @@ constexpr std::size_t batch_size = 16 * 1024 * 1024;  ///< objects that share on
 
 expected<std::unique_ptr<content_writer>> content_writer::open(const object_services& services,
                                                                const ledger_snapshot& ledger,
-                                                               const workspace_id& workspace) {
+                                                               const workspace_id& workspace,
+                                                               stored_listener stored) {
   const auto* fold = ledger.state.workspace(workspace);
   if (fold == nullptr) return fail(errc::workspace_unknown, "there is no such workspace here");
   KEYFOLD_TRY(const auto chunking, ledger.keys.chunking_of(*fold));
   std::vector<object::chunk_class> table(fold->chunk_table().begin(), fold->chunk_table().end());
   return std::unique_ptr<content_writer>(
-      new content_writer(services, chunking, std::move(table), workspace));
+      new content_writer(services, chunking, std::move(table), workspace, std::move(stored)));
 }
 
 content_writer::content_writer(const object_services& services, const symmetric_key& chunking,
                                std::vector<object::chunk_class> table,
-                               const workspace_id& workspace)
+                               const workspace_id& workspace, stored_listener stored)
     : services_(services),
+      stored_(std::move(stored)),
       gear_(chunking),
       index_(*services_.store, services_.local_key, workspace),
       ingest_(
@@ -41,6 +43,11 @@ expected<void> content_writer::store_batch() {
   KEYFOLD_CHECK(services_.objects->put(batch_));
   // Not synced: the index is a cache, and never names an object that is not durable.
   KEYFOLD_CHECK(services_.store->write(index_changes_, false));
+  if (stored_) {
+    std::vector<object_id> ids;
+    for (const auto& o : batch_) ids.push_back(o.id());
+    stored_(std::move(ids));
+  }
   batch_.clear();
   index_changes_.clear();
   batch_bytes_ = 0;

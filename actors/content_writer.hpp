@@ -10,21 +10,25 @@ namespace keyfold::actors {
 /// An object::ingest into the local store. One thread at a time; blocks on the disk.
 class content_writer {
  public:
+  /// Told of objects that have become durable.
+  using stored_listener = std::function<void(std::vector<object_id>)>;
   /// `errc::workspace_unknown` or `errc::key_not_held` when this user cannot read the workspace.
   [[nodiscard]] static expected<std::unique_ptr<content_writer>> open(
-      const object_services& services, const ledger_snapshot& ledger,
-      const workspace_id& workspace);
+      const object_services& services, const ledger_snapshot& ledger, const workspace_id& workspace,
+      stored_listener stored = {});
   [[nodiscard]] object::ingest& ingest() { return ingest_; }
   /// The files that ended since the last flush; all their objects are durable.
   [[nodiscard]] expected<std::vector<object::ingested_file>> flush();
 
  private:
   content_writer(const object_services& services, const symmetric_key& chunking,
-                 std::vector<object::chunk_class> table, const workspace_id& workspace);
+                 std::vector<object::chunk_class> table, const workspace_id& workspace,
+                 stored_listener stored);
   expected<void> take(object::ingested_object object);
   expected<void> store_batch();
 
   object_services services_;
+  stored_listener stored_;
   object::gear_table gear_;
   object::chunk_index index_;
   std::vector<object::sealed_object> batch_;

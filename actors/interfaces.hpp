@@ -231,10 +231,15 @@ struct published_change {
 };
 struct publish_changes {
   std::vector<mirror_change> changes;
-  /// Called with the answer before anything is committed; what it gives is committed with the changes. So no
-  /// crash can leave a tree that shows what base does not know: deleted by then, it would come back. Runs in
-  /// the workspace's thread, while the mirror waits for it.
+  /// Called before anything is committed, with what was made of the changes (of the first ones, when a later
+  /// one failed); what it gives is committed with them. So nothing can leave a tree that shows what base does
+  /// not know: deleted by then, it would come back. Runs in the workspace's thread, while the mirror waits.
   std::function<expected<db::batch>(const std::vector<published_change>&)> record;
+};
+
+/// Objects are stored that changes to come will need. To the workspace.
+struct objects_stored {
+  std::vector<object_id> objects;
 };
 
 /// Folders whose shown children may have changed. To the mirror.
@@ -263,6 +268,7 @@ using workspace_actor = caf::typed_actor<
     handles<move_entry, expected<void>>, handles<remove_entry, expected<void>>,
     handles<put_entries, expected<void>>,  // contents that are in the store
     handles<publish_changes, expected<std::vector<published_change>>>,  // the mirror's changes
+    handles<objects_stored>,                                            // upload them ahead
     handles<want_objects, expected<void>>,                              // fetch them
     handles<get_ledger, ledger_view>,                                   // what it goes by now
     handles<get_workspace_status, workspace_status>,                    //
@@ -486,6 +492,7 @@ KEYFOLD_MESSAGE(move_entry)
 KEYFOLD_MESSAGE(remove_entry)
 KEYFOLD_MESSAGE(put_entries)
 KEYFOLD_MESSAGE(publish_changes)
+KEYFOLD_MESSAGE(objects_stored)
 KEYFOLD_MESSAGE(want_objects)
 KEYFOLD_MESSAGE(get_workspace_status)
 KEYFOLD_MESSAGE(workspace_status)

@@ -8,7 +8,8 @@
 namespace keyfold::actors {
 namespace {
 
-constexpr int most_rounds = 20;  ///< of disk and tree chasing each other in one run
+constexpr int most_rounds = 20;              ///< of disk and tree chasing each other in one run
+constexpr std::size_t objects_at_once = 16;  ///< fetched, while those before are written
 constexpr std::chrono::milliseconds gather_for{20};
 constexpr std::chrono::seconds look_again_after{2};
 
@@ -50,22 +51,50 @@ class shown_tree {
   std::map<version_id, workspace::node_content> contents_;
 };
 
-/// The objects of all files to be written that are not here.
-std::set<object_id> missing_objects(mirror_state& s, const shown_tree& tree,
-                                    const mirror::disk_plan& plan) {
-  local_source objects(s.options.objects.objects);
-  std::set<object_id> out;
-  for (const auto& action : plan.actions) {
-    if (action.what != mirror::disk_kind::write) continue;
-    const auto* content = tree.content_of(action.item.version);
-    if (content == nullptr) continue;
-    std::vector<object_id> missing;
-    if (const auto needed = object::objects_of(*content, objects, missing))
-      for (const auto& id : *needed)
-        if (!s.options.objects.objects->has(id).value_or(false)) out.insert(id);
-    out.insert(missing.begin(), missing.end());
-  }
-  return out;
+/// The objects of an action that are not here; empty for what writes no file. `here`: what was looked up.
+std::set<object_id> missing_objects(object::opener& objects, std::map<object_id, bool>& here,
+                                    const shown_tree& tree, const mirror::disk_action& action) {
+  const auto* content =
+      action.what == mirror::disk_kind::write ? tree.content_of(action.item.version) : nullptr;
+  if (content == nullptr) return {};
+  std::vector<object_id> missing;
+  if (const auto needed = object::objects_of(*content, objects, missing))
+    for (const auto& id : *needed) {
+      const auto [at, fresh] = here.try_emplace(id, false);
+      if (fresh) at->second = objects.has(id).value_or(false);
+      if (!at->second) missing.push_back(id);
+    }
+  return {missing.begin(), missing.end()};
+}
+
+/// The node of the folder that is planned anew when the action's content has come.
+node_id folder_of(const mirror_state& s, const mirror::disk_action& action) {
+  const auto folder = action.folder ? s.base.get(*action.folder) : std::nullopt;
+  return !action.folder || *action.folder == mirror::root_row ? action.parent
+         : folder                                             ? folder->node
+                                                              : action.parent;
+}
+
+/// Takes the new files out of the plan whose contents are not here, and notes what lacks, in the order of the plan:
+/// what comes first is written while the rest is on its way.
+void set_missing_aside(mirror_state& s, object::opener& objects, const shown_tree& tree,
+                       mirror::disk_plan& plan) {
+  std::set<node_id> awaited;
+  for (const auto& slice : s.wanted) awaited.insert(slice.folders.begin(), slice.folders.end());
+  std::map<object_id, bool> here;
+  std::deque<mirror_state::wanted_slice> more;
+  std::erase_if(plan.actions, [&](const mirror::disk_action& action) {
+    const auto missing = missing_objects(objects, here, tree, action);
+    if (missing.empty()) return false;
+    const auto folder = folder_of(s, action);
+    if (!awaited.contains(folder)) {
+      if (more.empty() || more.back().objects.size() >= objects_at_once) more.emplace_back();
+      more.back().objects.insert(missing.begin(), missing.end());
+      more.back().folders.insert(folder);
+    }
+    return action.row == mirror::root_row;
+  });
+  s.wanted.insert(s.wanted.end(), more.begin(), more.end());
 }
 
 /// Folders of the tree that changed, as the planner wants them; one that is not shown has nothing to say.
@@ -83,32 +112,38 @@ void schedule(self_pointer self, std::chrono::milliseconds after = gather_for) {
   self->delayed_send(self, after, tick{});
 }
 
-/// A fetch has ended, well or not.
-void look_at_waiting_folders(mirror_state& s) {
-  s.fetching = false;
-  s.changed_folders.merge(s.without_content);
-  s.without_content.clear();
+void fetch(self_pointer self);
+
+/// What was fetched can be written; the next is fetched meanwhile.
+void fetched(self_pointer self) {
+  auto& s = state_of(self);
+  s.changed_folders.merge(s.wanted.front().folders);
+  s.wanted.pop_front();
+  schedule(self, std::chrono::milliseconds(0));
+  if (!s.wanted.empty()) fetch(self);
 }
 
-void fetch(self_pointer self, const std::set<object_id>& missing) {
+/// Everything that waits for content is looked at again; whoever waits for the mirror is told.
+void fetch_failed(self_pointer self, const error& why) {
   auto& s = state_of(self);
-  s.fetching = true;
-  self->request(s.workspace, caf::infinite, want_objects{{missing.begin(), missing.end()}})
+  for (auto& slice : std::exchange(s.wanted, {})) s.changed_folders.merge(slice.folders);
+  for (auto& waiting : std::exchange(s.waiting, {})) waiting.deliver(mirrored(tl::unexpected(why)));
+}
+
+/// Asks for the objects of the first slice.
+void fetch(self_pointer self) {
+  const auto& objects = state_of(self).wanted.front().objects;
+  self->request(state_of(self).workspace, caf::infinite,
+                want_objects{{objects.begin(), objects.end()}})
       .then(
           [self](const mirrored& came) {
-            auto& now = state_of(self);
-            look_at_waiting_folders(now);
-            if (came) return schedule(self);
-            spdlog::info("mirror {}: contents are not here: {}", now.root.folder(),
+            if (came) return fetched(self);
+            spdlog::info("mirror {}: contents are not here: {}", state_of(self).root.folder(),
                          came.error().message);
-            for (auto& waiting : std::exchange(now.waiting, {})) waiting.deliver(came);
+            fetch_failed(self, came.error());
             schedule(self, look_again_after);
           },
-          [self](const caf::error& e) {
-            look_at_waiting_folders(state_of(self));
-            for (auto& waiting : std::exchange(state_of(self).waiting, {}))
-              waiting.deliver(mirrored(tl::unexpected(to_error(e))));
-          });
+          [self](const caf::error& e) { fetch_failed(self, to_error(e)); });
 }
 
 /// Writes what the tree shows to the disk. Gives true when there is nothing more to do now.
@@ -121,12 +156,14 @@ expected<bool> apply_tree(self_pointer self, caf::scoped_actor& blocking) {
   };
   const bool whole = std::exchange(s.whole_tree, false);
   const auto folders = changed_folders(s, blocking);
-  const auto plan =
+  auto plan =
       whole ? mirror::plan_disk_whole(s.base, list) : mirror::plan_disk(s.base, list, folders);
-  const auto missing = missing_objects(s, tree, plan);
-  if (!missing.empty() && !s.fetching) fetch(self, missing);
+  object::local_source source(*s.options.objects.objects);
+  object::opener objects(source);
+  const bool fetching = !s.wanted.empty();
+  set_missing_aside(s, objects, tree, plan);
+  if (!fetching && !s.wanted.empty()) fetch(self);
 
-  local_source objects(s.options.objects.objects);
   const mirror::content_source content = [&](const mirror::shown_item& item,
                                              const mirror::content_sink& sink) -> mirrored {
     const auto* file = tree.content_of(item.version);
@@ -140,7 +177,7 @@ expected<bool> apply_tree(self_pointer self, caf::scoped_actor& blocking) {
   KEYFOLD_CHECK(s.transaction.commit(true));
   s.rescan.insert(report.rescan.begin(), report.rescan.end());
   // What waits for its content is planned again when that has come, all else once the disk was read.
-  auto& again = missing.empty() ? s.changed_folders : s.without_content;
+  auto& again = s.wanted.empty() ? s.changed_folders : s.wanted.back().folders;
   again.insert(report.replan_folders.begin(), report.replan_folders.end());
   for (const auto& skipped : report.skipped) {
     if (skipped.why.code != errc::objects_missing)
@@ -192,7 +229,7 @@ mirrored run(self_pointer self, bool everything, mirror::brake brake = mirror::b
   }
   tell_report(s, result);
   auto answer = result && s.read_only ? mirrored(tl::unexpected(*s.read_only)) : result;
-  if (!s.fetching)
+  if (s.wanted.empty())
     for (auto& waiting : std::exchange(s.waiting, {})) waiting.deliver(answer);
   return answer;
 }

@@ -8,8 +8,8 @@ namespace {
 using mirror::local_change;
 using mirror::local_kind;
 
-constexpr std::size_t batch_changes = 2000;  ///< that become one message
-constexpr std::uint64_t batch_bytes = 256 * 1024 * 1024;
+constexpr std::size_t batch_changes = 500;  ///< that become one message
+constexpr std::uint64_t batch_bytes = 64 * 1024 * 1024;
 
 /// Turns a local plan into changes of the tree, in batches whose contents share one flush.
 class publisher {
@@ -155,8 +155,11 @@ class publisher {
     const auto& change = change_of(next);
     if (!contents_) {
       KEYFOLD_TRY(const auto ledger, s_.ask<ledger_view>(self_, get_ledger{}));
-      KEYFOLD_TRY(contents_,
-                  content_writer::open(s_.options.objects, *ledger, s_.options.workspace));
+      KEYFOLD_TRY(contents_, content_writer::open(s_.options.objects, *ledger, s_.options.workspace,
+                                                  [this](std::vector<object_id> objects) {
+                                                    self_->send(s_.workspace,
+                                                                objects_stored{std::move(objects)});
+                                                  }));
     }
     auto& into = contents_->ingest();
     KEYFOLD_CHECK(into.begin(next.index, change.disk.size));
@@ -269,7 +272,7 @@ class publisher {
   }
 
   void record(std::vector<gathered>& sent, const std::vector<published_change>& made) {
-    for (std::size_t i = 0; i < sent.size(); ++i) {
+    for (std::size_t i = 0; i < made.size(); ++i) {
       auto& published = sent[i].published;
       if (sent[i].change.what == mirror_change::kind::remove) {
         // What had not reached this disk is spared, and comes back.

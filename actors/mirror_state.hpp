@@ -2,6 +2,8 @@
 // shows (mirror.cpp).
 #pragma once
 
+#include <deque>
+
 #include "actors/content_writer.hpp"
 #include "actors/folder_watch.hpp"
 #include "actors/mirror.hpp"
@@ -28,11 +30,15 @@ struct mirror_state {
   std::unique_ptr<folder_watch> watch;
 
   std::set<node_id> changed_folders;  ///< of the tree, to be compared with base
-  std::set<node_id> without_content;  ///< folders where something waits for objects
+  /// Objects to be fetched in the order of the plan, and the folders where something waits for them.
+  struct wanted_slice {
+    std::set<object_id> objects;
+    std::set<node_id> folders;
+  };
+  std::deque<wanted_slice> wanted;  ///< the first is being fetched
   bool whole_tree = true;
   std::set<mirror::local_path> rescan;
   bool run_scheduled = false;
-  bool fetching = false;
   std::vector<promise<mirrored>> waiting;  ///< mirror_now under way
   std::optional<error> read_only;          ///< local changes that the role does not allow
   std::vector<file_status> ignored;

@@ -125,12 +125,18 @@ expected<published_change> publish(workspace_pointer self, const mirror_change& 
 expected<std::vector<published_change>> publish_all(workspace_pointer self,
                                                     const publish_changes& request) {
   std::vector<published_change> out;
+  std::optional<error> failed;
   for (const auto& change : request.changes) {
-    KEYFOLD_TRY(const auto published, publish(self, change, out));
-    out.push_back(published);
+    const auto published = publish(self, change, out);
+    if (!published) {
+      failed = published.error();
+      break;
+    }
+    out.push_back(*published);
   }
   KEYFOLD_TRY(auto base, request.record(out));
   state_of(self).transaction.add(std::move(base));
+  if (failed) return tl::unexpected(*failed);
   return out;
 }
 
@@ -239,6 +245,10 @@ workspace_actor::behavior_type behavior(workspace_pointer self) {
       },
       [self](const put_entries& r) { return finish_void(self, put(self, r)); },
       [self](const publish_changes& r) { return finish(self, publish_all(self, r)); },
+      [self](const objects_stored& r) {
+        if (auto& s = state_of(self); s.push_connected)
+          carry_out(self, s.push.upload_ahead(r.objects));
+      },
       [self](const want_objects& r) { return fetch_objects(self, r); },
       [self](get_ledger) { return state_of(self).ledger.now; },
       [self](const get_workspace_status& r) { return status_of(self, r); },

@@ -13,7 +13,7 @@ namespace keyfold::mirror {
 namespace {
 
 // Tuning: how much one syncfs makes durable.
-constexpr std::size_t batch_files = 128;  // each keeps its folder open
+constexpr std::size_t batch_files = 256;  // each keeps its folder open
 constexpr std::uint64_t batch_bytes = std::uint64_t{64} * 1024 * 1024;
 
 std::string own_name(std::string_view prefix, row_id row) {
@@ -70,7 +70,7 @@ class applier {
 
   expected<void> prepare(std::size_t index);
   expected<facts> write_temporary(const place& at, const shown_item& item, const looked* before);
-  expected<void> fill(int file, const shown_item& item);
+  expected<void> fill(const shown_item& item, const content_sink& sink);
   expected<void> flush();
   expected<void> finish(const waiting& w);
   expected<void> put_in_place(const waiting& w);
@@ -296,11 +296,20 @@ expected<facts> applier::write_temporary(const place& at, const shown_item& item
     KEYFOLD_TRY(auto seen, look(at));
     return std::move(seen.facts);
   }
-  const file_descriptor file(::openat(at.folder.get(), at.name.c_str(),
-                                      O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666));
-  if (file.get() < 0) return fail_errno(errno, "cannot make", at.name);
+  file_descriptor file;  // made with its first byte: what has no content now leaves nothing behind
+  const auto make = [&]() -> expected<void> {
+    if (file.get() >= 0) return {};
+    file = file_descriptor(::openat(at.folder.get(), at.name.c_str(),
+                                    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666));
+    return file.get() < 0 ? fail_errno(errno, "cannot make", at.name) : expected<void>{};
+  };
   auto written = [&]() -> expected<facts> {
-    KEYFOLD_CHECK(fill(file.get(), item));
+    const auto filled = fill(item, [&](bytes_view piece) -> expected<void> {
+      KEYFOLD_CHECK(make());
+      return write_all(file.get(), piece);
+    });
+    KEYFOLD_CHECK(filled);
+    KEYFOLD_CHECK(make());
     KEYFOLD_TRY(const auto made, look(file.get()));
     const bool replaces_file = before != nullptr && before->facts.kind == node_kind::file;
     const auto mode = static_cast<mode_t>(replaces_file ? before->mode & 0777U : made.mode);
@@ -308,16 +317,17 @@ expected<facts> applier::write_temporary(const place& at, const shown_item& item
     KEYFOLD_TRY(auto seen, look(file.get()));
     return std::move(seen.facts);
   }();
-  if (!written) static_cast<void>(remove_name(at, node_kind::file));  // the write's failure counts
+  if (!written && file.get() >= 0)
+    static_cast<void>(remove_name(at, node_kind::file));  // the write's failure counts
   return written;
 }
 
-expected<void> applier::fill(int file, const shown_item& item) {
+expected<void> applier::fill(const shown_item& item, const content_sink& sink) {
   std::uint64_t written = 0;
   KEYFOLD_CHECK(content_(item, [&](bytes_view piece) -> expected<void> {
     written += piece.size();
     if (written > item.size) return fail(errc::damaged, item.name + " is longer than its version");
-    return write_all(file, piece);
+    return sink(piece);
   }));
   if (written != item.size)
     return fail(errc::damaged, item.name + " is not as long as its version");

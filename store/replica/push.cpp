@@ -38,6 +38,12 @@ push::effects push::changed() {
   return step();
 }
 
+push::effects push::upload_ahead(const std::vector<object_id>& objects) {
+  if (!delivery_ || !tuning_.objects_first) return {};
+  need(objects);
+  return step();
+}
+
 void push::came_from_replica(const entry_hash& hash) {
   if (delivery_) delivery_->has(feeds_, hash);
 }

@@ -78,6 +78,8 @@ class push {
   [[nodiscard]] bool online() const { return delivery_.has_value(); }
   /// The journal or the index has grown.
   [[nodiscard]] effects changed();
+  /// These objects are stored, and changes that need them will follow: they may go ahead.
+  [[nodiscard]] effects upload_ahead(const std::vector<object_id>& objects);
   /// The replica itself sent this entry.
   void came_from_replica(const entry_hash& hash);
   [[nodiscard]] effects have_answered(std::span<const object_id> lacking);
