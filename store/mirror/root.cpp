@@ -18,8 +18,9 @@ namespace keyfold::mirror {
 
 namespace {
 
-constexpr std::string_view marker_name = ".keyfold";
-constexpr const char* new_marker_name = ".keyfold-tmp-marker";
+constexpr const char* own_folder = ".keyfold";
+constexpr const char* marker_name = ".keyfold/mirror";
+constexpr const char* new_marker_name = ".keyfold/mirror.new";
 constexpr std::uint64_t resolve_flags =
     RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
 
@@ -152,13 +153,16 @@ expected<root> root::create(const std::string& folder, const marker& own) {
   if (present) return out;
   if (present.error().code != errc::root_marker_missing) return fail(present);
 
+  if (::mkdirat(out.fd(), own_folder, 0755) != 0 && errno != EEXIST)
+    return fail_errno(errno, "cannot make", own_folder);
+  KEYFOLD_TRY(const auto own_place, out.open_folder(own_folder));
   file_descriptor file(::openat(out.fd(), new_marker_name,
                                 O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644));
   if (file.get() < 0) return fail_errno(errno, "cannot make", new_marker_name);
   KEYFOLD_CHECK(write_all(file.get(), encode_marker(own)));
   if (::fsync(file.get()) != 0 ||
-      ::renameat(out.fd(), new_marker_name, out.fd(), marker_name.data()) != 0 ||
-      ::fsync(out.fd()) != 0)
+      ::renameat(out.fd(), new_marker_name, out.fd(), marker_name) != 0 ||
+      ::fsync(own_place.get()) != 0 || ::fsync(out.fd()) != 0)
     return fail_errno(errno, "cannot write", marker_name);
   return out;
 }
@@ -180,10 +184,10 @@ expected<void> root::check(const marker& own) const {
   if (then.facts.inode != now.facts.inode || then.facts.device != now.facts.device)
     return fail(errc::root_gone, folder_ + " is not the mirror's folder any more");
 
-  auto file = open_path(local_path(marker_name), O_RDONLY | O_NONBLOCK);
+  auto file = open_path(marker_name, O_RDONLY | O_NONBLOCK);
   if (!file && file.error().code != errc::not_found) return fail(file);
   if (!file)
-    return fail(errc::root_marker_missing, "the file .keyfold is missing in " + folder_ +
+    return fail(errc::root_marker_missing, "the file .keyfold/mirror is missing in " + folder_ +
                                                "; put the folder back, or mirror it anew");
   std::array<std::uint8_t, 256> data{};
   const auto size = ::read(file->get(), data.data(), data.size());
@@ -195,8 +199,11 @@ expected<void> root::check(const marker& own) const {
 }
 
 expected<void> root::remove_marker() const {
-  if (::unlinkat(fd(), marker_name.data(), 0) != 0 && errno != ENOENT)
+  if (::unlinkat(fd(), marker_name, 0) != 0 && errno != ENOENT)
     return fail_errno(errno, "cannot remove", marker_name);
+  // Whatever else a person has put there stays.
+  if (::unlinkat(fd(), own_folder, AT_REMOVEDIR) != 0 && errno != ENOENT && errno != ENOTEMPTY)
+    return fail_errno(errno, "cannot remove", own_folder);
   return {};
 }
 

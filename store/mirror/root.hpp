@@ -2,7 +2,7 @@
 // openat2 and RESOLVE_BENEATH | NO_SYMLINKS | NO_MAGICLINKS | NO_XDEV, so neither "..", nor a
 // symlink put there in a race, nor a mounted file system is ever followed (THREATS A21).
 //
-//   marker (the file `.keyfold` in the root) := [1, workspace id, mirror id]
+//   marker (the file `.keyfold/mirror` in the root) := [1, workspace id, mirror id]
 //
 // Everything here blocks on the disk; an object may be used by several threads at once (it is never
 // changed).

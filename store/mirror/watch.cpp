@@ -152,7 +152,7 @@ expected<void> watcher::take_event(int watch, std::uint32_t mask, std::string_vi
   // which while we hold it open is not told otherwise.
   if (is_own_name(name) && join(folder, name) != own_prefix) return {};
   add_folder(dirty, folder);
-  if ((mask & IN_ISDIR) == 0 || name.empty()) return {};
+  if ((mask & IN_ISDIR) == 0 || name.empty() || is_own_name(name)) return {};
   const auto path = join(folder, name);
   if ((mask & (IN_MOVED_FROM | IN_DELETE)) != 0) forget_below(path);
   if ((mask & (IN_CREATE | IN_MOVED_TO)) != 0) return watch_below(path, &dirty);

@@ -254,7 +254,7 @@ std::map<std::string, std::string> picture_of(const disk_fixture& m) {
     const auto path =
         fs::relative(entry.path().parent_path(), m.folder.path()) / entry.path().filename();
     auto text = path.lexically_normal().string();
-    if (text == ".keyfold") continue;
+    if (text == ".keyfold" || text.starts_with(".keyfold/")) continue;
     if (entry.is_symlink())
       out[text] = words_for(node_kind::symlink, fs::read_symlink(entry.path()).string(), false);
     else if (entry.is_directory())

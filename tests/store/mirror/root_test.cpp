@@ -63,7 +63,7 @@ TEST_CASE("a root with another mirror's marker is refused") {
   const marker other{id_of<workspace_id>(1), id_of<mirror_id>(3)};
   CHECK(code_of(m.mirror_root.check(other)) == errc::root_marker_foreign);
   CHECK(code_of(root::create(m.folder.path(), other)) == errc::root_marker_foreign);
-  m.write(".keyfold", "something else");
+  m.write(".keyfold/mirror", "something else");
   CHECK(code_of(m.mirror_root.check(m.own)) == errc::root_marker_foreign);
 }
 
