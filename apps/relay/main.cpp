@@ -15,6 +15,7 @@
 #include "apps/common/version.hpp"
 #include "apps/relay/administration.hpp"
 #include "store/db/file.hpp"
+#include "store/ledger/sealing.hpp"
 
 namespace {
 
@@ -171,19 +172,30 @@ void print(const json& document) {
 
 int report(const options& o, const error& why) {
   if (o.json_output)
-    std::cout << json{{"error", {{"code", to_string(why.code)}, {"message", why.message}}}}.dump()
+    std::cout << json{{"error", {{"code", to_string(why.code)}, {"message", why.message}}}}.dump(
+                     -1, ' ', false, json::error_handler_t::replace)
               << '\n';
   std::cerr << "keyfold-relay: " << why.message << '\n';
   return static_cast<int>(exit_code_of(why.code));
 }
 
 int administer_command(const options& o, const std::string& command) {
+  if (command != "list" && !ledger::is_plain_text(o.name, ledger::max_name_size, "/:"))
+    return report(
+        o, {errc::usage,
+            "a name has at most 255 bytes of UTF-8 text without '/', ':' and control characters"});
   const json request{{"command", command}, {"name", o.name}};
   auto running = ask_running(o.data, request);
   const auto result = running ? *running : administer_offline(o, request);
   if (!result) return report(o, result.error());
   o.json_output ? void(std::cout << result->dump() << '\n') : print(*result);
   return 0;
+}
+
+/// --json can stand anywhere, also in a line that does not parse otherwise.
+bool asks_for_json(int argc, char** argv) {
+  return std::any_of(argv + 1, argv + argc,
+                     [](const char* a) { return std::string_view(a) == "--json"; });
 }
 
 int run(int argc, char** argv) {
@@ -195,6 +207,7 @@ int run(int argc, char** argv) {
   app.add_flag("--json", o.json_output, "One JSON document on standard output");
   app.add_option("--data", o.data, "The relay's data folder");
   app.set_config("--config", "", "Read options from a TOML file");
+  app.allow_config_extras(CLI::config_extras_mode::error);  // a mistyped option is none
   auto* serving = app.add_subcommand("serve", "Run the relay");
   serving->add_option("--listen", o.listen, "tcp://HOST:PORT")->required();
   serving->add_option("--public", o.public_address, "HOST:PORT that stands in addresses");
@@ -221,7 +234,10 @@ int run(int argc, char** argv) {
   } catch (const CLI::CallForHelp&) {
     std::cout << app.help();
   } catch (const CLI::ParseError& problem) {
+    o.json_output = asks_for_json(argc, argv);
     return report(o, {errc::usage, std::string(problem.what()) + "; see keyfold-relay --help"});
+  } catch (const std::exception& problem) {
+    return report(o, {errc::internal, problem.what()});
   }
   return code;
 }
