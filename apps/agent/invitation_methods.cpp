@@ -61,7 +61,8 @@ expected<actors::device_facts> current_device_of(api_context& context, const par
   KEYFOLD_TRY(auto device, device_of(context, p));
   KEYFOLD_CHECK(require_online(context, device, p));
   KEYFOLD_TRY(device.ledger, context.agent_of.ask_flat<actors::ledger_view>(
-                                 device.ledger_of, actors::refresh_ledger{}));
+                                 device.ledger_of, actors::refresh_ledger{},
+                                 p.duration("timeout", std::chrono::seconds(60))));
   return device;
 }
 

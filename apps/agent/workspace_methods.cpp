@@ -49,8 +49,8 @@ expected<target> target_of(api_context& context, const parameters& p) {
 expected<target> current_target_of(api_context& context, const parameters& p) {
   KEYFOLD_TRY(const auto device, device_of(context, p));
   KEYFOLD_CHECK(require_online(context, device, p));
-  KEYFOLD_CHECK(
-      context.agent_of.ask_flat<actors::ledger_view>(device.ledger_of, actors::refresh_ledger{}));
+  KEYFOLD_CHECK(context.agent_of.ask_flat<actors::ledger_view>(
+      device.ledger_of, actors::refresh_ledger{}, p.duration("timeout", std::chrono::seconds(60))));
   return target_of(context, p);
 }
 

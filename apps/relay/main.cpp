@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <csignal>
 #include <iostream>
 
@@ -100,7 +101,24 @@ bool is_wildcard(const std::string& endpoint) {
          endpoint.find("//[::]:") != std::string::npos;
 }
 
+/// `errc::usage` unless it is tcp://HOST:PORT. (libzmq takes port 99999 for another one.)
+expected<void> check_listen(const std::string& endpoint) {
+  constexpr std::string_view scheme = "tcp://";
+  const auto colon = endpoint.rfind(':');
+  const bool formed =
+      endpoint.starts_with(scheme) && colon != endpoint.npos && colon > scheme.size();
+  const auto port = formed ? std::string_view(endpoint).substr(colon + 1) : std::string_view();
+  std::uint16_t number = 0;
+  const auto [end, problem] = std::from_chars(port.data(), port.data() + port.size(), number);
+  if (port.empty() || problem != std::errc{} || end != port.data() + port.size())
+    return fail(
+        errc::usage,
+        "--listen is tcp://HOST:PORT with a port from 0 (any free one) to 65535, not " + endpoint);
+  return {};
+}
+
 expected<void> serve(const options& o, const sigset_t& signals) {
+  KEYFOLD_CHECK(check_listen(o.listen));
   if (o.public_address.empty() && is_wildcard(o.listen))
     return fail(errc::usage,
                 "listening everywhere needs --public HOST:PORT: what stands in addresses");
@@ -109,9 +127,11 @@ expected<void> serve(const options& o, const sigset_t& signals) {
   caf::actor_system system(config);
   const auto transport = std::make_shared<net::transport>();
   const auto listener = actors::make_session_listener(system, transport);
-  KEYFOLD_TRY(const auto bound,
-              transport->listen(o.listen, data.identity.link, net::any_key(), listener));
-  KEYFOLD_TRY(const auto address, address_of(o, bound.endpoint, data.identity.link.public_key()));
+  const auto bound = transport->listen(o.listen, data.identity.link, net::any_key(), listener);
+  if (!bound)
+    return fail(bound.error().code, "cannot listen on " + bound.error().message +
+                                        "; give an address of this machine and a free port");
+  KEYFOLD_TRY(const auto address, address_of(o, bound->endpoint, data.identity.link.public_key()));
   const auto registry =
       actors::spawn_registry(system, {data.store, o.data, data.identity, address, o.open});
   listener->serve(registry);
@@ -126,7 +146,7 @@ expected<void> serve(const options& o, const sigset_t& signals) {
     sigwait(&signals, &received);
     spdlog::info("stopping");
   }
-  transport->close(bound.socket);
+  transport->close(bound->socket);
   listener->stop();
   caf::anon_send_exit(registry, caf::exit_reason::user_shutdown);
   return {};

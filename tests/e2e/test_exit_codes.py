@@ -88,50 +88,43 @@ class Programs(unittest.TestCase):
             err.seek(0)
             return code, out.read(), err.read().decode("utf-8", "replace")
 
-    def faults(self, args, code, env, stdin=b"", talks=False):
-        """What is wrong with how a command refuses `args`; nothing, if it does so as CLI.md says. `talks`: it prints
+    def faults(self, given, code, env, stdin=b"", talks=False):
+        """What is wrong with how a command refuses `given`; nothing, if it does so as CLI.md says. `talks`: it prints
         events, and the last one is the refusal."""
         out = []
-        for position in ("none", "after", "before"):
-            given = list(args)
-            json_wanted = position != "none"
-            if position == "after":
-                given = [*given, "--json"]
-            if position == "before":
-                given = ["--json", *given]
-            found, stdout, stderr = self.execute(given, env, stdin)
+        found, stdout, stderr = self.execute(given, env, stdin)
 
-            def fault(what):
-                out.append(f"{given}: {what}; exit {found}, stdout {stdout[:300]!r}, stderr {stderr[:300]!r}")
-            if found != code:
-                fault(f"expected exit code {code}")
-            said = stderr.strip()
-            if not said.startswith(f"{self.program}: ") or len(said) < len(self.program) + 6:
-                fault("no sentence on standard error")
-            if any(trace in said for trace in TRACES):
-                fault("a trace of the inside")
-            if not json_wanted:
-                if stdout and not talks:
-                    fault("something on standard output")
-                continue
-            try:
-                documents = keyfold.parse_documents(stdout.decode())
-            except ValueError:
-                documents = []
-            if not documents or (len(documents) > 1 and not talks):
-                fault("not one JSON document")
-                continue
-            error = documents[-1].get("error")
-            if error is None and talks and documents[-1].get("event") == "failed":
-                continue
-            if not error or set(error) != {"code", "message"} or not error["code"] or not error["message"]:
-                fault("no error in the document")
+        def fault(what):
+            out.append(f"{given}: {what}; exit {found}, stdout {stdout[:300]!r}, stderr {stderr[:300]!r}")
+        if found != code:
+            fault(f"expected exit code {code}")
+        said = stderr.strip()
+        if not said.startswith(f"{self.program}: ") or len(said) < len(self.program) + 6:
+            fault("no sentence on standard error")
+        if any(trace in said for trace in TRACES):
+            fault("a trace of the inside")
+        if "--json" not in given:
+            if stdout and not talks:
+                fault("something on standard output")
+            return out
+        try:
+            documents = keyfold.parse_documents(stdout.decode())
+        except ValueError:
+            documents = []
+        if not documents or (len(documents) > 1 and not talks):
+            fault("not one JSON document")
+            return out
+        error = documents[-1].get("error")
+        told = error and set(error) == {"code", "message"} and error["code"] and error["message"]
+        if not told and not (talks and documents[-1].get("event") == "failed" and error is None):
+            fault("no error in the document")
         return out
 
-    def check(self, rows, code, env=None, **how):
+    def check(self, rows, code, env=None, workers=8, **how):
         """Runs rows beside each other, and shows all that are not refused as they should be."""
-        with concurrent.futures.ThreadPoolExecutor(8) as pool:
-            found = pool.map(lambda row: self.faults(row, code, env or self.env, **how), rows)
+        with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+            lines = [line for row in rows for line in ([*row], [*row, "--json"], ["--json", *row])]
+            found = pool.map(lambda line: self.faults(line, code, env or self.env, **how), lines)
             faults = [fault for each in found for fault in each]
         self.assertFalse(faults, "\n" + "\n".join(faults))
 
@@ -334,9 +327,10 @@ class Table(Programs):
             self.alice.unlock()
 
     def test_what_waits_in_vain_exits_5(self):
-        self.check([["greet", self.link["token"], "--timeout", "1"]], TIMED_OUT, talks=True)
+        self.check([["greet", self.link["token"], "--timeout", "1"]], TIMED_OUT, talks=True,
+                   workers=1)  # a second one would replace the first
         self.check([self.with_password("join", self.link["link"], "--device", "d", "--timeout", "1")], TIMED_OUT,
-                   env=self.world.home("carol").env, talks=True)
+                   env=self.world.home("carol").env, talks=True, workers=1)
         relay = self.relay.process.popen.pid
         os.kill(relay, signal.SIGSTOP)  # it is there, and does not answer
         try:
@@ -354,7 +348,7 @@ class Table(Programs):
                 ["workspace", "unshare", "papers", "bob@example.com"], ["workspace", "rotate", "papers"],
                 ["invite", "user", "x@example.com"], ["invite", "device"], ["invite", "list"],
                 ["invite", "cancel", self.link["token"]], ["sync", "papers"])], UNREACHABLE)
-            self.check([["greet", self.link["token"], "--timeout", "1"]], UNREACHABLE, talks=True)
+            self.check([["greet", self.link["token"], "--timeout", "1"]], UNREACHABLE, talks=True, workers=1)
             self.check([self.with_password("org", "create", "new", "--relay", self.relay.address, "--email", "a@b",
                                            "--name", "A", "--device", "d")], UNREACHABLE)
             alice.run("put", f / "plain", "papers:/offline")
@@ -384,27 +378,31 @@ class RelayTable(Programs):
         rows = [[], ["nonsense"], ["serve"], ["serve", "--data", data], ["org"], ["org", "--data", data],
                 ["org", "nonsense", "--data", data], ["serve", "--listen", "tcp://127.0.0.1:0"], ["org", "list"],
                 ["org", "list", "--data", data, "too-many"], ["org", "list", "--data", ""], ["--nonsense"],
-                ["serve", "--listen", "tcp://127.0.0.1:0", "--data", folder / "new", "--public", "nowhere"],
-                ["serve", "--listen", "tcp://0.0.0.0:0", "--data", folder / "new"],
-                ["serve", "--listen", "tcp://127.0.0.1:0", "--data", folder / "new", "--config", folder / "config.toml"],
-                ["serve", "--listen", "tcp://127.0.0.1:0", "--data", folder / "new", "--config", folder / "nowhere"]]
-        rows += [["serve", "--listen", l, "--data", folder / "new"] for l in
-                 ("", "nonsense", "tcp://", "tcp://127.0.0.1", "tcp://127.0.0.1:99999", "ipc://x", "http://127.0.0.1:0")]
+                ["serve", "--listen", "tcp://0.0.0.0:0", "--data", folder / "never"],
+                ["serve", "--listen", "tcp://127.0.0.1:0", "--data", folder / "never", "--config", folder / "config.toml"],
+                ["serve", "--listen", "tcp://127.0.0.1:0", "--data", folder / "never", "--config", folder / "nowhere"]]
+        rows += [["serve", "--listen", l, "--data", folder / "never"] for l in
+                 ("", "nonsense", "127.0.0.1:7443", "tcp://:1", "tcp://127.0.0.1:x", "tcp://127.0.0.1:-1", "tcp://", "tcp://127.0.0.1", "tcp://127.0.0.1:99999", "ipc://x", "http://127.0.0.1:0")]
         for command in ("create", "show", "freeze", "thaw"):
             rows += [["org", command, "--data", data], ["org", command, "a", "b", "--data", data]]
             rows += [["org", command, name, "--data", data] for name in ("", "a/b", "a:b", "a\nb", LONG, NO_TEXT)]
         self.check(rows, USAGE, env=env)
+        self.assertFalse((folder / "never").exists())
+        # One after the other, since each opens the same data.
+        for address in ("nowhere", "a:b", ":1", "x:0"):
+            self.check([["serve", "--listen", "tcp://127.0.0.1:0", "--data", folder / "new", "--public", address]], USAGE,
+                       env=env, workers=1)
         rows = [["org", command, "nowhere", "--data", data] for command in ("show", "freeze", "thaw")]
         rows += [["org", "list", "--data", folder / "nowhere"], ["org", "list", "--data", folder / "plain"],
                  ["serve", "--listen", "tcp://127.0.0.1:0", "--data", folder / "plain"],
                  ["serve", "--listen", "tcp://127.0.0.1:0", "--data", data],  # one runs there
                  ["serve", "--listen", f"tcp://127.0.0.1:{relay.port}", "--data", folder / "second"],
-                 ["serve", "--listen", "tcp://192.0.2.1:7443", "--data", folder / "second"]]
+                 ["serve", "--listen", "tcp://192.0.2.1:7443", "--data", folder / "third"]]
         self.check(rows, FAILED, env=env)
         self.assertFalse((folder / "nowhere").exists())
         relay.stop()
-        self.check([["org", "create", "globex", "--data", data]], UNREACHABLE, env=env)
-        self.check([["org", "show", "nowhere", "--data", data]], FAILED, env=env)
+        self.check([["org", "create", "globex", "--data", data]], UNREACHABLE, env=env, workers=1)
+        self.check([["org", "show", "nowhere", "--data", data]], FAILED, env=env, workers=1)
         self.assertEqual(relay.run("org", "list"), [])
 
 
