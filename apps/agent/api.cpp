@@ -20,31 +20,6 @@ std::string format_time(std::time_t seconds, const std::string& fraction) {
 
 }  // namespace
 
-expected<std::string> parameters::text(const std::string& name) const {
-  auto value = optional_text(name);
-  if (!value || value->empty()) return fail(errc::usage, "the parameter " + name + " is missing");
-  return *value;
-}
-
-std::optional<std::string> parameters::optional_text(const std::string& name) const {
-  const auto found = document_.find(name);
-  if (found == document_.end() || !found->is_string()) return std::nullopt;
-  return found->get<std::string>();
-}
-
-bool parameters::flag(const std::string& name) const {
-  const auto found = document_.find(name);
-  return found != document_.end() && found->is_boolean() && found->get<bool>();
-}
-
-std::chrono::milliseconds parameters::duration(const std::string& name,
-                                               std::chrono::milliseconds fallback) const {
-  const auto found = document_.find(name);
-  if (found == document_.end() || !found->is_number()) return fallback;
-  const auto seconds = std::clamp(found->get<double>(), 0.0, 1e7);
-  return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
-}
-
 json ok() {
   return {{"ok", true}};
 }
@@ -53,14 +28,22 @@ expected<actors::device_facts> device_of(api_context& context, const parameters&
   return context.agent_of.unlocked(p.organization());
 }
 
-expected<void> require_online(api_context& context, const actors::device_facts& device) {
+expected<void> require_online(api_context& context, const actors::device_facts& device,
+                              const parameters& p) {
+  return require_online(context, device, p.duration("timeout", connecting_patience));
+}
+
+expected<void> require_online(api_context& context, const actors::device_facts& device,
+                              std::chrono::milliseconds patience) {
   // The link answers a ping when it is open, and holds it back while it connects.
   auto& agent = context.agent_of;
   KEYFOLD_TRY(const auto facts,
               agent.ask<actors::link_facts>(device.link, actors::get_link_facts{}));
   if (facts.state == actors::link_state::online) return {};
-  const actors::ask ping{
-      {net::message_kind::ping, net::encode(net::ping{}), {}, connecting_patience}};
+  const actors::ask ping{{net::message_kind::ping,
+                          net::encode(net::ping{}),
+                          {},
+                          std::min<std::chrono::milliseconds>(patience, connecting_patience)}};
   KEYFOLD_TRY(const auto answer, agent.ask<net::answer_or_failure>(device.link, ping));
   if (answer) return {};
   const auto why = facts.why ? ": " + facts.why->message : "";
@@ -126,26 +109,6 @@ expected<user_id> user_of(const actors::ledger_snapshot& ledger, const std::stri
     return fail(errc::not_found, "there is no user " + email_or_id + "; see: keyfold user list");
   return fail(errc::ambiguous,
               "several users have the e-mail " + email_or_id + "; give the id: keyfold user list");
-}
-
-expected<actors::path> parse_path(const std::string& text) {
-  if (text.empty() || text[0] != '/')
-    return fail(errc::usage, "a path in a workspace begins with '/'");
-  actors::path out;
-  std::string name;
-  for (std::size_t at = 1; at <= text.size(); ++at) {
-    if (at < text.size() && text[at] != '/') {
-      name += text[at];
-      continue;
-    }
-    if (name.empty()) continue;  // as for any path, several '/' are one
-    auto normal = workspace::normalize_name(name);
-    if (!normal)
-      return fail(errc::usage, "'" + name + "' cannot be a name: " + normal.error().message);
-    out.push_back(std::move(*normal));
-    name.clear();
-  }
-  return out;
 }
 
 std::string time_of_ms(std::uint64_t ms) {

@@ -2,40 +2,19 @@
 #pragma once
 
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "apps/agent/agent.hpp"
 #include "apps/agent/exchanges.hpp"
+#include "apps/agent/parameters.hpp"
 #include "store/object/reader.hpp"
 
 namespace keyfold::apps {
-
-using json = nlohmann::json;
 
 /// What methods work with. One for the whole program; thread-safe.
 struct api_context {
   agent& agent_of;
   exchanges& exchanges_of;
   std::function<void()> stop;  ///< ends the program, after the answer
-};
-
-/// Parameters of one call. Getters fail with `errc::usage`, naming the parameter.
-class parameters {
- public:
-  explicit parameters(const json& document) : document_(document) {}
-  [[nodiscard]] expected<std::string> text(const std::string& name) const;
-  [[nodiscard]] std::optional<std::string> optional_text(const std::string& name) const;
-  [[nodiscard]] bool flag(const std::string& name) const;
-  /// Seconds, as milliseconds; `fallback` when not given.
-  [[nodiscard]] std::chrono::milliseconds duration(const std::string& name,
-                                                   std::chrono::milliseconds fallback) const;
-  [[nodiscard]] const json& document() const { return document_; }
-  [[nodiscard]] std::optional<std::string> organization() const {
-    return optional_text("organization");
-  }
-
- private:
-  const json& document_;
 };
 
 using method = std::function<expected<json>(api_context&, const parameters&)>;
@@ -52,9 +31,15 @@ void add_file_methods(method_table& table);
 
 /// The unlocked device that a call means.
 [[nodiscard]] expected<actors::device_facts> device_of(api_context& context, const parameters& p);
-/// `errc::unreachable` unless the device's relay is online (waits a moment while it connects).
+/// `errc::unreachable` unless the device's relay is online. Waits a moment while it connects, and not longer than
+/// `patience`.
+[[nodiscard]] expected<void> require_online(
+    api_context& context, const actors::device_facts& device,
+    std::chrono::milliseconds patience = std::chrono::hours(1));
+/// The same, with the call's timeout as patience.
 [[nodiscard]] expected<void> require_online(api_context& context,
-                                            const actors::device_facts& device);
+                                            const actors::device_facts& device,
+                                            const parameters& p);
 /// Asks the relay.
 [[nodiscard]] expected<net::answer> ask_relay(api_context& context,
                                               const actors::device_facts& device,
@@ -78,9 +63,6 @@ struct named_workspace {
 /// A user by e-mail or id.
 [[nodiscard]] expected<user_id> user_of(const actors::ledger_snapshot& ledger,
                                         const std::string& email_or_id);
-
-/// "/a/b" as names; `errc::usage` unless absolute, with good names.
-[[nodiscard]] expected<actors::path> parse_path(const std::string& text);
 
 /// Times as RFC 3339 in UTC.
 [[nodiscard]] std::string time_of_ms(std::uint64_t ms);

@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::size_t worker_threads = 32;  ///< calls that may wait at once
 constexpr std::size_t max_body = 1024 * 1024;
+constexpr int longest_queue = 128;  ///< of callers that no worker has taken yet
 
 int http_status(errc code) {
   switch (exit_code_of(code)) {
@@ -50,6 +51,13 @@ method_table all_methods() {
 
 }  // namespace
 
+/// httplib lets 5 callers wait to be taken, and a sixth is refused: a script that does several things at once would see
+/// an agent that does not run.
+class patient_server final : public httplib::Server {
+ public:
+  bool lengthen_queue() { return ::listen(svr_sock_, longest_queue) == 0; }
+};
+
 class api_server::implementation {
  public:
   implementation(const home_paths& home, api_context context, socket_path socket)
@@ -59,10 +67,28 @@ class api_server::implementation {
     server_.set_payload_max_length(max_body);
     server_.set_read_timeout(10);
     server_.set_keep_alive_max_count(1);
-    server_.Post(R"(/v1/([a-z.]+))",
+    // Names are bounded: the matching of a regular expression takes stack for each character.
+    server_.Post(R"(/v1/([a-z.]{1,40}))",
                  [this](const httplib::Request& request, httplib::Response& response) {
                    answer(request.matches[1], request.body, response);
                  });
+    server_.set_error_handler([](const httplib::Request&, httplib::Response& response) {
+      if (!response.body.empty()) return;  // answer() has said why
+      const auto status = response.status;
+      refuse(response, {errc::usage, "a call is POST /v1/METHOD, with at most 1 MiB of JSON"});
+      response.status = status;
+    });
+    server_.set_exception_handler(
+        [](const httplib::Request&, httplib::Response& response, const std::exception_ptr& thrown) {
+          try {
+            std::rethrow_exception(thrown);
+          } catch (const std::exception& problem) {
+            spdlog::error("a call failed: {}", problem.what());
+          } catch (...) {
+            spdlog::error("a call failed");
+          }
+          refuse(response, {errc::internal, "the agent could not do this; see its log"});
+        });
   }
   ~implementation() {
     std::error_code ignored;  // a stale socket is replaced at the next start
@@ -75,7 +101,7 @@ class api_server::implementation {
     std::error_code problem;
     std::filesystem::remove(file_, problem);
     const auto before = umask(0177);
-    const bool bound = server_.bind_to_port(path_.path().c_str(), 80);
+    const bool bound = server_.bind_to_port(path_.path().c_str(), 80) && server_.lengthen_queue();
     umask(before);
     if (!bound) return fail(errc::io_failed, "cannot listen on " + file_.string());
     return {};
@@ -88,9 +114,9 @@ class api_server::implementation {
 
  private:
   void answer(const std::string& name, const std::string& body, httplib::Response& response) {
-    const auto document = json::parse(body.empty() ? "{}" : body, nullptr, false);
-    if (!document.is_object()) return refuse(response, {errc::usage, "the body is no JSON object"});
-    const parameters p(document);
+    const auto document = parse_call(body);
+    if (!document) return refuse(response, document.error());
+    const parameters p(*document);
     if (name == "files.cat") return stream(p, response);
     const auto found = methods_.find(name);
     if (found == methods_.end())
@@ -123,7 +149,7 @@ class api_server::implementation {
   socket_path path_;
   std::filesystem::path file_;
   method_table methods_ = all_methods();
-  httplib::Server server_;
+  patient_server server_;
 };
 
 expected<std::unique_ptr<api_server>> api_server::bind(const home_paths& home,

@@ -59,9 +59,10 @@ json invitation_document(const invitation::invitation_link& link, std::uint64_t 
 /// The device, once the relay is there and its ledger has come: a device that has just joined has neither yet.
 expected<actors::device_facts> current_device_of(api_context& context, const parameters& p) {
   KEYFOLD_TRY(auto device, device_of(context, p));
-  KEYFOLD_CHECK(require_online(context, device));
+  KEYFOLD_CHECK(require_online(context, device, p));
   KEYFOLD_TRY(device.ledger, context.agent_of.ask_flat<actors::ledger_view>(
-                                 device.ledger_of, actors::refresh_ledger{}));
+                                 device.ledger_of, actors::refresh_ledger{},
+                                 p.duration("timeout", std::chrono::seconds(60))));
   return device;
 }
 
@@ -88,8 +89,8 @@ expected<json> invite(api_context& context, const parameters& p, kind k,
 }
 
 expected<json> invite_user(api_context& context, const parameters& p) {
-  KEYFOLD_TRY(const auto email, p.text("email"));
-  if (email.find('@') == std::string::npos || email.size() > ledger::max_email_size)
+  KEYFOLD_TRY(const auto email, p.plain_text("email", ledger::max_email_size));
+  if (email.find('@') == std::string::npos)
     return fail(errc::usage, email + " is no e-mail address");
   return invite(context, p, kind::user, email);
 }
@@ -126,6 +127,7 @@ expected<json> list(api_context& context, const parameters& p) {
 expected<json> cancel(api_context& context, const parameters& p) {
   KEYFOLD_TRY(const auto device, device_of(context, p));
   KEYFOLD_TRY(const auto token, token_of(p));
+  KEYFOLD_CHECK(require_online(context, device, p));
   KEYFOLD_CHECK(ask_relay(context, device, actors::ask_for(net::invitation_cancel{token})));
   return ok();
 }
@@ -166,8 +168,9 @@ expected<json> greet(api_context& context, const parameters& p) {
 expected<json> join(api_context& context, const parameters& p) {
   joining what;
   KEYFOLD_TRY(what.link, p.text("link"));
-  KEYFOLD_TRY(what.device, p.text("device"));
+  KEYFOLD_TRY(what.device, p.plain_text("device", ledger::max_label_size));
   what.person = p.optional_text("person").value_or("");
+  if (!what.person.empty()) KEYFOLD_CHECK(p.plain_text("person", ledger::max_person_name_size));
   KEYFOLD_TRY(const auto password, p.text("password"));
   what.password = secret_buffer(std::string_view(password));
   what.timeout = p.duration("timeout", patience);

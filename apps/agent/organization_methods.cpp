@@ -69,25 +69,14 @@ expected<json> unlock(api_context& context, const parameters& p) {
   return json{{"ok", true}, {"unlocked", count}};
 }
 
-/// A printable text of reasonable length, without control characters.
-expected<std::string> label_of(const parameters& p, const std::string& name) {
-  KEYFOLD_TRY(auto text, p.text(name));
-  const bool control = std::any_of(text.begin(), text.end(), [](char c) {
-    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-  });
-  if (text.size() > 128 || control)
-    return fail(errc::usage,
-                "the " + name + " must have at most 128 bytes and no control characters");
-  return text;
-}
-
 expected<json> create_organization(api_context& context, const parameters& p) {
   founding what;
-  KEYFOLD_TRY(what.name, label_of(p, "name"));
+  KEYFOLD_TRY(what.name, p.plain_text("name", ledger::max_name_size, "/:"));
   KEYFOLD_TRY(what.relay, p.text("relay"));
-  KEYFOLD_TRY(what.email, label_of(p, "email"));
-  KEYFOLD_TRY(what.person, label_of(p, "person"));
-  KEYFOLD_TRY(what.device, label_of(p, "device"));
+  KEYFOLD_TRY(what.email, p.plain_text("email", ledger::max_email_size));
+  KEYFOLD_TRY(what.person, p.plain_text("person", ledger::max_person_name_size));
+  KEYFOLD_CHECK(ledger::check_handle({what.email, what.person}));
+  KEYFOLD_TRY(what.device, p.plain_text("device", ledger::max_label_size));
   KEYFOLD_TRY(what.password, password_of(p));
   if (context.agent_of.find(what.name))
     return fail(errc::exists, "this home has an organization named " + what.name + " already");
@@ -183,6 +172,8 @@ void add_organization_methods(method_table& table) {
   };
   table["unlock"] = unlock;
   table["lock"] = [](api_context& context, const parameters& p) -> expected<json> {
+    if (const auto organization = p.organization())
+      KEYFOLD_CHECK(context.agent_of.find(organization));
     context.agent_of.lock(p.organization());
     return ok();
   };

@@ -48,21 +48,16 @@ expected<target> target_of(api_context& context, const parameters& p) {
 /// As target_of, for calls of the ledger: what others did meanwhile is known first.
 expected<target> current_target_of(api_context& context, const parameters& p) {
   KEYFOLD_TRY(const auto device, device_of(context, p));
-  KEYFOLD_CHECK(require_online(context, device));
-  KEYFOLD_CHECK(
-      context.agent_of.ask_flat<actors::ledger_view>(device.ledger_of, actors::refresh_ledger{}));
+  KEYFOLD_CHECK(require_online(context, device, p));
+  KEYFOLD_CHECK(context.agent_of.ask_flat<actors::ledger_view>(
+      device.ledger_of, actors::refresh_ledger{}, p.duration("timeout", std::chrono::seconds(60))));
   return target_of(context, p);
 }
 
 expected<json> create(api_context& context, const parameters& p) {
-  KEYFOLD_TRY(const auto name, p.text("name"));
-  const bool bad = std::any_of(name.begin(), name.end(), [](char c) {
-    return c == '/' || c == ':' || static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-  });
-  if (bad || name.size() > 255)
-    return fail(errc::usage,
-                "a workspace's name has at most 255 bytes, and no '/', ':' or control characters");
+  KEYFOLD_TRY(const auto name, p.plain_text("name", ledger::max_name_size, "/:"));
   KEYFOLD_TRY(const auto device, device_of(context, p));
+  KEYFOLD_CHECK(require_online(context, device, p));
   std::optional<workspace_id> made;
   KEYFOLD_CHECK(append(
       context, device,
@@ -257,7 +252,7 @@ json status_document(const std::string& name, const actors::workspace_status& st
 
 expected<json> status(api_context& context, const parameters& p) {
   const bool all = p.flag("all");
-  if (p.optional_text("workspace")) {
+  if (p.optional_text("workspace")) {  // an empty one too, which is none
     KEYFOLD_TRY(const auto at, target_of(context, p));
     KEYFOLD_TRY(const auto status,
                 context.agent_of.ask<actors::workspace_status>(
@@ -279,7 +274,7 @@ expected<json> status(api_context& context, const parameters& p) {
 
 expected<json> sync(api_context& context, const parameters& p) {
   KEYFOLD_TRY(const auto before, device_of(context, p));
-  KEYFOLD_CHECK(require_online(context, before));
+  KEYFOLD_CHECK(require_online(context, before, p));
   KEYFOLD_TRY(const auto at, current_target_of(context, p));
   const auto timeout = p.duration("timeout", std::chrono::seconds(60));
   KEYFOLD_TRY(const auto done, context.agent_of.ask<expected<void>>(at.workspace.actor,

@@ -17,6 +17,11 @@ enum class exit_code : int {
 [[nodiscard]] constexpr exit_code exit_code_of(errc code) {
   switch (code) {
     case errc::usage:
+    case errc::bad_link:  // what was given cannot be what it must be
+    case errc::bad_handle:
+    case errc::bad_label:
+    case errc::bad_workspace_name:
+    case errc::bad_organization_name:
       return exit_code::usage;
     case errc::unreachable:
     case errc::disconnected:

@@ -67,6 +67,9 @@ void add_agent_commands(commander& c) {
         started ? c.succeed({{"ok", true}}) : c.fail_with(started.error());
       });
   with_options(agent->add_subcommand("run", "Run the agent in the foreground"))->callback([&c] {
+    if (c.api().running())
+      return c.fail_with(
+          {errc::exists, "an agent runs for this home already; stop it with: keyfold agent stop"});
     std::error_code problem;
     const auto self = std::filesystem::read_symlink("/proc/self/exe", problem);
     const auto program = (self.parent_path() / "keyfold-agent").string();

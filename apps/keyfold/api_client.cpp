@@ -30,6 +30,15 @@ error no_answer(httplib::Error problem) {
   return {errc::agent_not_running, "the agent does not answer; start it with: keyfold agent start"};
 }
 
+/// What goes to the agent: JSON has no bytes that are not UTF-8, and nothing may be put in their place.
+expected<std::string> body_of(const json& parameters) {
+  try {
+    return parameters.dump();
+  } catch (const json::type_error&) {
+    return fail(errc::usage, "an argument (or the password) is not UTF-8; write it as UTF-8 text");
+  }
+}
+
 bool connects(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -142,14 +151,13 @@ expected<void> api_client::ensure_running() {
 
 expected<json> api_client::call(const std::string& method, const json& parameters,
                                 std::chrono::seconds timeout) {
+  KEYFOLD_TRY(const auto body, body_of(parameters));
   KEYFOLD_CHECK(ensure_running());
   KEYFOLD_TRY(const auto socket, socket_path::in(home_.data, "agent.sock"));
   httplib::Client client(socket.path());
   client.set_address_family(AF_UNIX);
   client.set_read_timeout(timeout + std::chrono::seconds(5));
-  const auto answer =
-      client.Post("/v1/" + method, parameters.dump(-1, ' ', false, json::error_handler_t::replace),
-                  "application/json");
+  const auto answer = client.Post("/v1/" + method, body, "application/json");
   if (!answer) return tl::unexpected(no_answer(answer.error()));
   if (answer->status != 200) return tl::unexpected(error_of(answer->body));
   auto document = json::parse(answer->body, nullptr, false);
@@ -159,6 +167,7 @@ expected<json> api_client::call(const std::string& method, const json& parameter
 
 expected<void> api_client::stream(const std::string& method, const json& parameters,
                                   const std::function<bool(bytes_view)>& sink) {
+  KEYFOLD_TRY(const auto body, body_of(parameters));
   KEYFOLD_CHECK(ensure_running());
   KEYFOLD_TRY(const auto socket, socket_path::in(home_.data, "agent.sock"));
   httplib::Client client(socket.path());
@@ -167,7 +176,7 @@ expected<void> api_client::stream(const std::string& method, const json& paramet
   httplib::Request request;
   request.method = "POST";
   request.path = "/v1/" + method;
-  request.body = parameters.dump();
+  request.body = body;
   request.headers = {{"Content-Type", "application/json"}};
   int status = 0;
   std::string refusal;

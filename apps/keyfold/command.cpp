@@ -7,6 +7,16 @@
 #include "apps/keyfold/terminal.hpp"
 
 namespace keyfold::apps {
+namespace {
+
+/// What is wrong with a number of seconds; nothing, if it is one. (CLI::Range takes NaN.)
+std::string check_seconds(std::string& text) {
+  double seconds = 0;
+  const bool good = CLI::detail::lexical_cast(text, seconds) && seconds >= 0 && seconds <= 1e9;
+  return good ? "" : "a number of seconds from 0 to 1000000000 is needed, not " + text;
+}
+
+}  // namespace
 
 commander::commander(CLI::App& app) : app_(app) {
   app.fallthrough();
@@ -17,15 +27,16 @@ commander::commander(CLI::App& app) : app_(app) {
   app.add_option("-o,--organization", options_.organization,
                  "The organization, where there are several");
   app.add_option("--timeout", options_.timeout, "Seconds to wait at most")
-      ->check(CLI::Range(0.0, 1e9));
+      ->check(CLI::Validator(check_seconds, "SECONDS"));
 }
 
 api_client& commander::api() {
   if (!api_) {
     auto home = find_home(options_.home);
+    if (!home) throw CLI::ValidationError("--home", home.error().message);
     const char* no_autostart = std::getenv("KEYFOLD_NO_AUTOSTART");
     const bool autostart = no_autostart == nullptr || std::string_view(no_autostart) != "1";
-    api_.emplace(home ? *home : home_paths{}, autostart);
+    api_.emplace(std::move(*home), autostart);
   }
   return *api_;
 }

@@ -101,13 +101,10 @@ void forward_answers(const home_paths& home, const std::string& exchange, prompt
 exit_code finish(const json& event, bool json_lines) {
   const bool done = event.value("event", "") == "done";
   const auto reason = event.value("reason", "");
-  if (!json_lines) {
-    if (done)
-      std::cout << "Done.\n";
-    else
-      std::cerr << "keyfold: the code exchange failed (" << reason
-                << "); start it again on both sides\n";
-  }
+  if (done && !json_lines) std::cout << "Done.\n";
+  if (!done)
+    std::cerr << "keyfold: the code exchange failed (" << reason
+              << "); start it again on both sides\n";
   if (done) return exit_code::done;
   return reason == "timeout" ? exit_code::timed_out : exit_code::failed;
 }

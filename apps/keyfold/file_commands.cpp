@@ -37,7 +37,9 @@ void cat(commander& c, const std::string& argument) {
     return c.fail_with({errc::usage, "cat writes the file's bytes and has no --json"});
   with_remote(c, argument, [&](const remote_path& at) {
     const auto done = c.api().stream(
-        "files.cat", c.with_organization({{"workspace", at.workspace}, {"path", at.path}}),
+        "files.cat",
+        c.with_organization(
+            {{"workspace", at.workspace}, {"path", at.path}, {"timeout", c.options().timeout}}),
         [](bytes_view data) {
           std::cout.write(as_text(data).data(), static_cast<std::streamsize>(data.size()));
           return std::cout.good();

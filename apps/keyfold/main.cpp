@@ -47,6 +47,8 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& problem) {
     c.options().json_output = asks_for_json(argc, argv);
     c.fail_with({errc::usage, explain(app, problem, argc, argv)});
+  } catch (const std::exception& problem) {
+    c.fail_with({errc::internal, problem.what()});
   }
   return static_cast<int>(c.exit());
 }

@@ -117,7 +117,7 @@ void add_workspace_commands(commander& c) {
   status->add_flag("--all", *all, "Synced files too");
   status->callback([=, &c] {
     json parameters{{"all", *all}};
-    if (!w->empty()) parameters["workspace"] = *w;
+    if (status->count("WORKSPACE") > 0) parameters["workspace"] = *w;
     c.call("status", parameters, print_status);
   });
   auto* sync = c.app().add_subcommand("sync", "Wait until all changes known now are exchanged");

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <csignal>
 #include <iostream>
 
@@ -16,6 +17,7 @@
 #include "apps/common/version.hpp"
 #include "apps/relay/administration.hpp"
 #include "store/db/file.hpp"
+#include "store/ledger/sealing.hpp"
 
 namespace {
 
@@ -100,7 +102,24 @@ bool is_wildcard(const std::string& endpoint) {
          endpoint.find("//[::]:") != std::string::npos;
 }
 
+/// `errc::usage` unless it is tcp://HOST:PORT. (libzmq takes port 99999 for another one.)
+expected<void> check_listen(const std::string& endpoint) {
+  constexpr std::string_view scheme = "tcp://";
+  const auto colon = endpoint.rfind(':');
+  const bool formed =
+      endpoint.starts_with(scheme) && colon != endpoint.npos && colon > scheme.size();
+  const auto port = formed ? std::string_view(endpoint).substr(colon + 1) : std::string_view();
+  std::uint16_t number = 0;
+  const auto [end, problem] = std::from_chars(port.data(), port.data() + port.size(), number);
+  if (port.empty() || problem != std::errc{} || end != port.data() + port.size())
+    return fail(
+        errc::usage,
+        "--listen is tcp://HOST:PORT with a port from 0 (any free one) to 65535, not " + endpoint);
+  return {};
+}
+
 expected<void> serve(const options& o, const sigset_t& signals) {
+  KEYFOLD_CHECK(check_listen(o.listen));
   if (o.public_address.empty() && is_wildcard(o.listen))
     return fail(errc::usage,
                 "listening everywhere needs --public HOST:PORT: what stands in addresses");
@@ -109,9 +128,11 @@ expected<void> serve(const options& o, const sigset_t& signals) {
   caf::actor_system system(config);
   const auto transport = std::make_shared<net::transport>();
   const auto listener = actors::make_session_listener(system, transport);
-  KEYFOLD_TRY(const auto bound,
-              transport->listen(o.listen, data.identity.link, net::any_key(), listener));
-  KEYFOLD_TRY(const auto address, address_of(o, bound.endpoint, data.identity.link.public_key()));
+  const auto bound = transport->listen(o.listen, data.identity.link, net::any_key(), listener);
+  if (!bound)
+    return fail(bound.error().code, "cannot listen on " + bound.error().message +
+                                        "; give an address of this machine and a free port");
+  KEYFOLD_TRY(const auto address, address_of(o, bound->endpoint, data.identity.link.public_key()));
   const auto registry =
       actors::spawn_registry(system, {data.store, o.data, data.identity, address, o.open});
   listener->serve(registry);
@@ -126,7 +147,7 @@ expected<void> serve(const options& o, const sigset_t& signals) {
     sigwait(&signals, &received);
     spdlog::info("stopping");
   }
-  transport->close(bound.socket);
+  transport->close(bound->socket);
   listener->stop();
   caf::anon_send_exit(registry, caf::exit_reason::user_shutdown);
   return {};
@@ -172,19 +193,30 @@ void print(const json& document) {
 
 int report(const options& o, const error& why) {
   if (o.json_output)
-    std::cout << json{{"error", {{"code", to_string(why.code)}, {"message", why.message}}}}.dump()
+    std::cout << json{{"error", {{"code", to_string(why.code)}, {"message", why.message}}}}.dump(
+                     -1, ' ', false, json::error_handler_t::replace)
               << '\n';
   std::cerr << "keyfold-relay: " << why.message << '\n';
   return static_cast<int>(exit_code_of(why.code));
 }
 
 int administer_command(const options& o, const std::string& command) {
+  if (command != "list" && !ledger::is_plain_text(o.name, ledger::max_name_size, "/:"))
+    return report(
+        o, {errc::usage,
+            "a name has at most 255 bytes of UTF-8 text without '/', ':' and control characters"});
   const json request{{"command", command}, {"name", o.name}};
   auto running = ask_running(o.data, request);
   const auto result = running ? *running : administer_offline(o, request);
   if (!result) return report(o, result.error());
   o.json_output ? void(std::cout << result->dump() << '\n') : print(*result);
   return 0;
+}
+
+/// --json can stand anywhere, also in a line that does not parse otherwise.
+bool asks_for_json(int argc, char** argv) {
+  return std::any_of(argv + 1, argv + argc,
+                     [](const char* a) { return std::string_view(a) == "--json"; });
 }
 
 int run(int argc, char** argv) {
@@ -196,6 +228,7 @@ int run(int argc, char** argv) {
   app.add_flag("--json", o.json_output, "One JSON document on standard output");
   app.add_option("--data", o.data, "The relay's data folder");
   app.set_config("--config", "", "Read options from a TOML file");
+  app.allow_config_extras(CLI::config_extras_mode::error);  // a mistyped option is none
   auto* serving = app.add_subcommand("serve", "Run the relay");
   serving->add_option("--listen", o.listen, "tcp://HOST:PORT")->required();
   serving->add_option("--public", o.public_address, "HOST:PORT that stands in addresses");
@@ -222,7 +255,10 @@ int run(int argc, char** argv) {
   } catch (const CLI::CallForHelp&) {
     std::cout << app.help();
   } catch (const CLI::ParseError& problem) {
+    o.json_output = asks_for_json(argc, argv);
     return report(o, {errc::usage, std::string(problem.what()) + "; see keyfold-relay --help"});
+  } catch (const std::exception& problem) {
+    return report(o, {errc::internal, problem.what()});
   }
   return code;
 }

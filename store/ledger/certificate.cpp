@@ -84,6 +84,7 @@ expected<certificate> decode_certificate(bytes_view data) {
     out.attached.rows = owned(in.optional_bin(max_attachment_size));
     out.attached.earlier = owned(in.optional_bin(max_attachment_size));
     out.attached.frontier = owned(in.optional_bin(max_attachment_size));
+    if (out.attached.empty()) in.break_off();  // nothing is nil, and has no second encoding
   }
   KEYFOLD_CHECK(in.finish());
   KEYFOLD_TRY(out.header, decode_header(out.header_bytes));

@@ -111,6 +111,16 @@ TEST_CASE("a certificate whose body is not its header's is refused") {
   CHECK(decode_certificate(encode_certificate(c)).error().code == errc::body_mismatch);
 }
 
+TEST_CASE("a certificate to which nothing is attached has one encoding") {
+  organization o;
+  const auto& c = o.records[0].certificate;
+  auto encoded = encode_certificate(c);
+  REQUIRE(encoded.back() == 0xc0);  // nil
+  encoded.pop_back();
+  append(encoded, bytes{0x93, 0xc0, 0xc0, 0xc0});
+  CHECK(decode_certificate(encoded).error().code == errc::malformed);
+}
+
 TEST_CASE("a flipped bit anywhere in a signed certificate is noticed") {
   organization o;
   const auto bob = o.add("bob");
