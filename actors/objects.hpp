@@ -4,6 +4,7 @@
 #include <future>
 #include <memory>
 
+#include "store/db/watched.hpp"
 #include "store/object/reader.hpp"
 #include "store/object/store.hpp"
 
@@ -16,10 +17,12 @@ struct object_services {
   symmetric_key local_key;
   std::shared_future<void>
       closed;  ///< ready once the last holder is gone and the database is closed
+  std::shared_ptr<db::health> health;  ///< of the database
 };
 
-/// Opens or makes a device's database and object store in `folder`. `errc::database_locked`,
-/// `errc::damaged` or `errc::io_failed`.
+/// Opens or makes a device's database and object store in `folder`; from a database that was set aside
+/// (rebuild.hpp) it saves what can be. `errc::database_locked`, `errc::damaged`, `errc::disk_full` or
+/// `errc::io_failed`.
 [[nodiscard]] expected<object_services> open_object_services(const std::string& folder,
                                                              const symmetric_key& local_key);
 
@@ -28,9 +31,12 @@ class local_source final : public object::source {
  public:
   explicit local_source(std::shared_ptr<object::store> objects) : objects_(std::move(objects)) {}
   [[nodiscard]] expected<bool> has(const object_id& id) override { return objects_->has(id); }
+  /// A damaged one has been put aside by then: it is not here, and to be fetched again.
   [[nodiscard]] expected<std::optional<object::cell_range>> get(const object_id& id,
                                                                 object::cell_span cells) override {
-    return objects_->get_range(id, cells.first, cells.count);
+    auto range = objects_->get_range(id, cells.first, cells.count);
+    if (!range && range.error().code == errc::damaged) return std::nullopt;
+    return range;
   }
 
  private:
