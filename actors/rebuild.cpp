@@ -25,6 +25,8 @@ constexpr std::uint8_t done_setting = 'r';
 
 constexpr std::string_view aside_prefix = "damaged-";
 constexpr const char* searched_mark = "searched";
+constexpr const char* begun_mark =
+    "search-begun";  ///< left by a search over which the program ended
 constexpr const char* copy_folder = "repair";
 constexpr std::size_t batch_bytes = 16 * 1024 * 1024;
 constexpr std::size_t max_text = 4096;
@@ -204,7 +206,10 @@ expected<void> save_from_damaged(const std::string& folder, const symmetric_key&
   const fs::path copy = fs::path(folder) / copy_folder;
   for (const auto& aside : found) {
     rebuilding done{aside.string(), 0, {}};
-    const auto changes = search(aside, copy, local_key, into, objects);
+    const bool ended_badly = fs::exists(aside / begun_mark, failed);
+    KEYFOLD_CHECK(db::replace_file((aside / begun_mark).string(), {}));
+    const auto changes = ended_badly ? fail(errc::damaged, "the program ended over what it holds")
+                                     : search(aside, copy, local_key, into, objects);
     fs::remove_all(copy, failed);
     if (changes) done.changes = *changes;
     if (!changes) done.trouble = changes.error().message.substr(0, max_text);

@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "actors/ledger.hpp"
-#include "actors/rebuild.hpp"
 #include "apps/agent/founding.hpp"
 #include "apps/agent/joining.hpp"
 #include "apps/agent/settings.hpp"
@@ -166,10 +165,10 @@ expected<std::size_t> agent::unlock(const std::optional<std::string>& organizati
 void agent::lock(const std::optional<std::string>& organization) {
   const std::lock_guard guard(mutex_);
   for (auto& each : places_)
-    if (each.running && (!organization || names(*organization, each.header))) close(each);
+    if (each.running && (!organization || names(*organization, each.header))) (void)close(each);
 }
 
-void agent::close(place& device) {
+bool agent::close(place& device) {
   caf::scoped_actor self(system_);
   self->monitor(*device.running);
   self->send_exit(*device.running, caf::exit_reason::user_shutdown);
@@ -178,36 +177,32 @@ void agent::close(place& device) {
   const auto closed = device.services->closed;
   device.services.reset();
   // Its actors end one after the other; until then the database cannot be opened again.
-  if (closed.wait_for(closing_patience) != std::future_status::ready)
-    spdlog::warn("the device {} takes long to close", device.header.label);
+  if (closed.wait_for(closing_patience) == std::future_status::ready) return true;
+  spdlog::warn("the device {} takes long to close", device.header.label);
+  return false;
 }
 
-expected<std::string> agent::set_aside(const device_id& device) {
+finding agent::set_aside(const vault::header& device) {
   const std::lock_guard guard(mutex_);
   for (auto& each : places_) {
-    if (each.header.device != device) continue;
-    if (each.running) close(each);
+    if (each.header.device != device.device) continue;
+    if (each.running && !close(each))
+      return {"database " + device.label, false, "it is damaged, and still in use",
+              "keyfold agent stop, then: keyfold doctor --mend"};
     each.trouble.reset();
-    return actors::set_aside_database(folder_of(device), actors::wall_now());
   }
-  return fail(errc::not_found, "there is no such device");
+  return set_aside_database(home_, device);
 }
 
 finding agent::examine_closed(const vault::header& device, const checkup_options& o) {
   const std::lock_guard guard(mutex_);
   auto found = examine_database(home_, device, o);
   for (auto& each : places_) {
-    if (each.header.device != device.device) continue;
+    if (each.header.device != device.device || each.running) continue;
     // What opening does not show, but a start did: a ledger that does not verify, say.
-    if (found.ok && each.trouble && each.trouble->code == errc::damaged && !each.running) {
-      found = database_finding(device, tl::unexpected(*each.trouble));
-      if (!o.mend) break;
-      const auto aside = actors::set_aside_database(folder_of(device.device), actors::wall_now());
-      found.message =
-          aside ? "it was damaged, and lies in " + *aside + " now" : aside.error().message;
-      found.mend =
-          "keyfold unlock: a new one is built, from the relay and what can be saved of the old one";
-    }
+    if (found.ok && each.trouble && each.trouble->code == errc::damaged)
+      found = o.mend ? set_aside_database(home_, device)
+                     : database_finding(device, tl::unexpected(*each.trouble));
     if (o.mend) each.trouble.reset();
   }
   return found;

@@ -60,8 +60,8 @@ class agent {
                                              const secret_buffer& password);
   void lock(const std::optional<std::string>& organization);
 
-  /// Locks a device, and sets its damaged database aside; gives where that lies now.
-  [[nodiscard]] expected<std::string> set_aside(const device_id& device);
+  /// Locks a device, and sets its damaged database aside.
+  [[nodiscard]] finding set_aside(const vault::header& device);
   /// The database of a device that is locked (meanwhile nobody unlocks it).
   [[nodiscard]] finding examine_closed(const vault::header& device, const checkup_options& o);
 
@@ -112,7 +112,8 @@ class agent {
   [[nodiscard]] place* find_place(const std::optional<std::string>& organization, error* why);
   [[nodiscard]] expected<void> start(place& device, const vault::opened& opened);
   [[nodiscard]] expected<void> try_start(place& device, const vault::opened& opened);
-  void close(place& device);
+  /// False when somebody still holds its database.
+  bool close(place& device);
   [[nodiscard]] error no_device() const;
   [[nodiscard]] expected<void> admit(const vault::header& header, const vault::secrets& secrets,
                                      const secret_buffer& password,

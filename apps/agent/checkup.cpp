@@ -142,12 +142,18 @@ finding examine_database(const home_paths& home, const vault::header& device,
   if (!fs::exists(folder + "/db", failed))
     return {"database " + device.label, true, "there is none yet; unlocking builds it", {}};
   const auto tried = try_database(folder + "/db", o.deep);
-  auto out = database_finding(device, tried);
-  if (tried || tried.error().code != errc::damaged || !o.mend) return out;
+  if (!tried && tried.error().code == errc::damaged && o.mend)
+    return set_aside_database(home, device);
+  return database_finding(device, tried);
+}
+
+finding set_aside_database(const home_paths& home, const vault::header& device) {
+  const auto check = "database " + device.label;
+  const auto folder = (home.devices() / to_text(device.device)).string();
   const auto aside = actors::set_aside_database(folder, actors::wall_now());
-  if (!aside) return {out.check, false, aside.error().message, {}};
+  if (!aside) return {check, false, aside.error().message, {}};
   return {
-      out.check, false, "it was damaged, and lies in " + *aside + " now",
+      check, false, "it was damaged, and lies in " + *aside + " now",
       "keyfold unlock: a new one is built, from the relay and what can be saved of the old one"};
 }
 

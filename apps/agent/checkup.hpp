@@ -34,6 +34,8 @@ struct checkup_options {
                                        const checkup_options& o);
 /// What is said of a database that failed with `why`; the one place that knows its mending.
 [[nodiscard]] finding database_finding(const vault::header& device, const expected<void>& why);
+/// Sets a device's database aside; nobody may have it open.
+[[nodiscard]] finding set_aside_database(const home_paths& home, const vault::header& device);
 /// All that can be examined of a home without an agent, which must not run.
 [[nodiscard]] findings examine_without_agent(const home_paths& home, const checkup_options& o);
 

@@ -109,7 +109,7 @@ finding examine_workspace(const std::string& name, const actors::workspace_statu
 void examine_unlocked(api_context& context, const known_device& known, const checkup_options& o,
                       findings& out) {
   auto& agent = context.agent_of;
-  const auto services = agent.services(known.header.device);
+  auto services = agent.services(known.header.device);
   const auto device = agent.ask<actors::device_facts>(*known.running, actors::get_device{});
   if (!services || !device)
     return out.push_back({"device " + known.header.label, false, "it does not answer",
@@ -118,16 +118,8 @@ void examine_unlocked(api_context& context, const known_device& known, const che
   auto database = database_finding(
       known.header, trouble ? expected<void>(tl::unexpected(*trouble)) : expected<void>{});
   if (services->health->damaged()) {
-    if (o.mend) {
-      const auto aside = agent.set_aside(known.header.device);
-      database =
-          aside ? finding{database.check, false, "it was damaged, and lies in " + *aside + " now",
-                          "keyfold unlock: a new one is built, from the relay and what can be "
-                          "saved of "
-                          "the old one"}
-                : finding{database.check, false, aside.error().message, {}};
-    }
-    return out.push_back(std::move(database));
+    services = fail(errc::damaged);  // it cannot be closed while it is held here
+    return out.push_back(o.mend ? agent.set_aside(known.header) : std::move(database));
   }
   out.push_back(std::move(database));
   examine_rebuilding(*device, *services->store, out);

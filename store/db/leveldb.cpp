@@ -1,6 +1,7 @@
 // LevelDB behind db::store. Its statuses stop here.
 #include <leveldb/cache.h>
 #include <leveldb/db.h>
+#include <leveldb/env.h>
 #include <leveldb/filter_policy.h>
 #include <leveldb/write_batch.h>
 #include <sys/statvfs.h>
@@ -63,6 +64,16 @@ expected<void> check_current(const std::string& directory) {
                   "the database in " + directory + " is damaged: its file CURRENT is missing");
   }
   return {};
+}
+
+/// Whether the disk takes bytes again: opening a database closes it first, and would leave nothing to read.
+bool takes_bytes(leveldb::Env& environment, const std::string& directory) {
+  const auto probe = directory + "/probe.tmp";
+  leveldb::WritableFile* made = nullptr;
+  if (!environment.NewWritableFile(probe, &made).ok()) return false;
+  const std::unique_ptr<leveldb::WritableFile> file(made);
+  const bool written = file->Append(std::string(64 * 1024, 'x')).ok() && file->Sync().ok();
+  return environment.RemoveFile(probe).ok() && written;
 }
 
 bool has_space(const std::string& directory) {
@@ -184,7 +195,8 @@ class level final : public store {
   expected<void> heal() const {
     const std::lock_guard guard(mutex_);
     if (!broken_) return {};
-    if (logs_->uncertain || db_.use_count() > 1 || !has_space(directory_))
+    if (logs_->uncertain || db_.use_count() > 1 || !has_space(directory_) ||
+        !takes_bytes(*environment_, directory_))
       return tl::unexpected(*broken_);
     db_.reset();
     if (auto started = start(); !started) {
@@ -232,7 +244,8 @@ expected<std::unique_ptr<store>> open_leveldb_in(const std::string& directory,
 expected<void> repair_leveldb(const std::string& directory) {
   leveldb::Options options;
   options.compression = leveldb::kNoCompression;
-  options.paranoid_checks = false;
+  options.paranoid_checks =
+      true;  // of tables: it stumbles over damaged blocks that it takes for good
   const auto status = leveldb::RepairDB(directory, options);
   if (!status.ok()) return failure(status, directory);
   return {};

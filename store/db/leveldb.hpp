@@ -13,7 +13,7 @@ namespace keyfold::db {
 [[nodiscard]] expected<std::unique_ptr<store>> open_leveldb_in(const std::string& directory,
                                                                leveldb::Env& environment);
 /// Makes of the database's files one that opens, from all that can be read. Pairs may be missing, and erased ones be
-/// back: what comes of it is a place to look for things, not to go on with.
+/// back: what comes of it is a place to look for things, not to go on with. LevelDB may abort over what it finds.
 [[nodiscard]] expected<void> repair_leveldb(const std::string& directory);
 
 }  // namespace keyfold::db

@@ -208,7 +208,8 @@ TEST_CASE("files are taken in again after the index was lost, and checked when t
   disk d;
   const std::vector objects{make(1, 100'000), make(2, sealed_cell_size * 3), make(3, 33 * 1024)};
   REQUIRE(d.objects->put(objects));
-  keyfold::test::write_file(d.folder / "objects" / "A" / "stray", "no object");
+  fs::create_directories(d.folder / "objects" / "A" / "B");
+  keyfold::test::write_file(d.folder / "objects" / "A" / "B" / "stray", "no object");
   d.index = db::memory_store();
   d.objects = d.reopen();
   CHECK(d.objects->total_size() == 0);

@@ -93,7 +93,6 @@ TEST_CASE("what one replica lacks is asked for elsewhere, and told once when nob
   const auto second = gets(f.lacks(first, a)).at(0).replica;
   CHECK(first != second);
   CHECK(unavailable(f.lacks(second, a)) == 1);
-  CHECK(f.want(a, 10, 2).empty());
   CHECK(f.wants(a));
   CHECK(gets(f.maybe_has(first)).size() == 1);
 }
