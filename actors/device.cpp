@@ -145,6 +145,13 @@ void hear(self_pointer self, const relay_event& event) {
         if (child != s.workspaces.end()) self->send(child->second, entries_came{event.m.bulk});
       }
       return;
+    case net::message_kind::objects_wanted:
+      if (auto said = net::decode<net::objects_wanted>(body)) {
+        const auto child = s.workspaces.find(said->workspace);
+        if (child != s.workspaces.end())
+          self->send(child->second, objects_wanted{std::move(said->objects)});
+      }
+      return;
     case net::message_kind::conduit_event:
       if (const auto said = net::decode<net::conduit_event>(body)) {
         const auto child = s.greeters.find(said->token);
@@ -216,6 +223,12 @@ void start_children(self_pointer self, ledger::state stored) {
 
 void restart(self_pointer self) {
   auto& s = self->state;
+  if (s.options->objects.health->damaged()) {
+    // Whatever is started would end again at once: it stays as it is until a person mends it.
+    spdlog::error("device {}: its database is damaged; see: keyfold doctor",
+                  to_text(s.options->device));
+    return;
+  }
   if (!s.rebuilding) {
     for (const auto& id : std::exchange(s.fallen, {})) s.workspaces[id] = start_workspace(self, id);
     return;

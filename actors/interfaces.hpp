@@ -187,6 +187,7 @@ struct workspace_status {
   std::uint64_t total_files = 0;
   std::uint64_t total_bytes = 0;
   std::optional<std::string> mirror;  ///< its folder
+  std::optional<error> trouble;       ///< of the mirror, or why sending stands still
 };
 struct get_workspace_status {
   bool files = false;  ///< those that are not synced
@@ -206,6 +207,10 @@ struct answer_brake {
   bool accept = false;  ///< else: bring the files back
 };
 
+/// The relay has lost these objects.
+struct objects_wanted {
+  std::vector<object_id> objects;
+};
 /// Entries that the relay sent.
 struct entries_came {
   net::shared_bytes bulk;
@@ -275,7 +280,7 @@ using workspace_actor = caf::typed_actor<
     handles<sync_now, expected<void>>,                                  //
     handles<set_mirror, expected<void>>, handles<start_mirror_again>,
     handles<answer_brake, expected<void>>, handles<ledger_changed>, handles<relay_online>,
-    handles<relay_offline>, handles<entries_came>, handles<tick>>;
+    handles<relay_offline>, handles<entries_came>, handles<objects_wanted>, handles<tick>>;
 
 // -- disk: objects in the local store -------------------------------------------------------------
 
@@ -501,6 +506,7 @@ KEYFOLD_MESSAGE(set_mirror)
 KEYFOLD_MESSAGE(start_mirror_again)
 KEYFOLD_MESSAGE(answer_brake)
 KEYFOLD_MESSAGE(entries_came)
+KEYFOLD_MESSAGE(objects_wanted)
 KEYFOLD_MESSAGE(folders_changed)
 KEYFOLD_MESSAGE(mirror_now)
 KEYFOLD_MESSAGE(disk_changed)

@@ -56,10 +56,15 @@ void report(const std::vector<ledger::incident>& incidents) {
     spdlog::warn("ledger: {} at position {}", ledger::to_string(incident.kind), incident.seq.value);
 }
 
-/// Makes what was added durable, and tells everybody.
+/// Makes what was added durable, and tells everybody. Where that fails, what is in memory is not what the disk says:
+/// the actor ends, and is started again from there.
 expected<void> publish(self_pointer self) {
   auto& s = self->state;
-  KEYFOLD_CHECK(s.disk->transaction.commit(true));
+  if (auto committed = s.disk->transaction.commit(true); !committed) {
+    spdlog::error("ledger: {}", committed.error().message);
+    self->quit(caf::exit_reason::unhandled_exception);
+    return committed;
+  }
   report(s.keys->update(*s.state));
   s.current = std::make_shared<const ledger_snapshot>(ledger_snapshot{*s.state, *s.keys});
   if (const auto head = s.state->head())
@@ -209,8 +214,7 @@ ledger_actor::behavior_type ledger_behavior(self_pointer self, const ledger_opti
   s.keys.emplace(options.user, options.user_key);
   s.link = std::move(link);
   s.owner = std::move(owner);
-  if (auto published = publish(self); !published)
-    spdlog::error("ledger: {}", published.error().message);
+  (void)publish(self);  // says by itself why not
   return {
       [self](get_ledger) { return self->state.current; },
       [self](refresh_ledger) { return refresh(self); },

@@ -1,9 +1,11 @@
 #include "actors/mirror.hpp"
 
 #include <spdlog/spdlog.h>
+#include <sys/statvfs.h>
 
 #include "actors/device_store.hpp"
 #include "actors/mirror_state.hpp"
+#include "actors/rebuild.hpp"
 
 namespace keyfold::actors {
 namespace {
@@ -30,7 +32,10 @@ class shown_tree {
     std::vector<mirror::shown_item> out;
     const auto children = s_.ask<std::vector<workspace::shown_entry>>(
         self_, list_nodes{{merged.begin(), merged.end()}});
-    if (!children) return out;
+    if (!children) {
+      failure_ = children.error();
+      return out;
+    }
     for (const auto& child : *children) {
       auto item = mirror::shown_of(child);
       if (!item) continue;
@@ -44,11 +49,14 @@ class shown_tree {
     return found == contents_.end() ? nullptr
                                     : std::get_if<workspace::file_content>(&found->second);
   }
+  /// A folder that could not be listed was given as empty: a plan made of that must not be followed.
+  [[nodiscard]] const std::optional<error>& failure() const { return failure_; }
 
  private:
   mirror_state& s_;
   caf::scoped_actor& self_;
   std::map<version_id, workspace::node_content> contents_;
+  std::optional<error> failure_;
 };
 
 /// The objects of an action that are not here; empty for what writes no file. `here`: what was looked up.
@@ -98,11 +106,12 @@ void set_missing_aside(mirror_state& s, object::opener& objects, const shown_tre
 }
 
 /// Folders of the tree that changed, as the planner wants them; one that is not shown has nothing to say.
-std::vector<mirror::shown_folder> changed_folders(mirror_state& s, caf::scoped_actor& self) {
+expected<std::vector<mirror::shown_folder>> changed_folders(mirror_state& s,
+                                                            caf::scoped_actor& self) {
   std::vector<mirror::shown_folder> out;
-  auto resolved = s.ask<resolved_list>(self, resolve_folders{std::exchange(s.changed_folders, {})});
-  if (!resolved) return out;
-  for (auto& folder : *resolved) out.push_back({std::move(folder.merged), folder.depth});
+  KEYFOLD_TRY(auto resolved,
+              s.ask<resolved_list>(self, resolve_folders{std::exchange(s.changed_folders, {})}));
+  for (auto& folder : resolved) out.push_back({std::move(folder.merged), folder.depth});
   return out;
 }
 
@@ -146,6 +155,13 @@ void fetch(self_pointer self) {
           [self](const caf::error& e) { fetch_failed(self, to_error(e)); });
 }
 
+expected<void> check_writable(const mirror::root& root) {
+  struct statvfs facts {};
+  if (::fstatvfs(root.fd(), &facts) == 0 && (facts.f_flag & ST_RDONLY) != 0)
+    return fail(errc::io_failed, "the file system of " + root.folder() + " is mounted read-only");
+  return {};
+}
+
 /// Writes what the tree shows to the disk. Gives true when there is nothing more to do now.
 expected<bool> apply_tree(self_pointer self, caf::scoped_actor& blocking) {
   auto& s = state_of(self);
@@ -155,9 +171,11 @@ expected<bool> apply_tree(self_pointer self, caf::scoped_actor& blocking) {
     return tree.list(merged);
   };
   const bool whole = std::exchange(s.whole_tree, false);
-  const auto folders = changed_folders(s, blocking);
+  KEYFOLD_TRY(const auto folders, changed_folders(s, blocking));
   auto plan =
       whole ? mirror::plan_disk_whole(s.base, list) : mirror::plan_disk(s.base, list, folders);
+  if (tree.failure()) return tl::unexpected(*tree.failure());
+  if (s.transaction.failure()) return tl::unexpected(*s.transaction.failure());
   object::local_source source(*s.options.objects.objects);
   object::opener objects(source);
   const bool fetching = !s.wanted.empty();
@@ -180,9 +198,12 @@ expected<bool> apply_tree(self_pointer self, caf::scoped_actor& blocking) {
   auto& again = s.wanted.empty() ? s.changed_folders : s.wanted.back().folders;
   again.insert(report.replan_folders.begin(), report.replan_folders.end());
   for (const auto& skipped : report.skipped) {
+    // Missing only once it was read: it was damaged, and is fetched in another run.
+    if (skipped.why.code == errc::objects_missing && s.wanted.empty()) schedule(self);
     if (skipped.why.code != errc::objects_missing)
       spdlog::info("mirror {}: {} is left: {}", s.root.folder(), skipped.path, skipped.why.message);
   }
+  if (!report.skipped.empty()) KEYFOLD_CHECK(check_writable(s.root));
   if (!plan.complete || report.replan) s.whole_tree = true;
   return plan.complete && s.rescan.empty();
 }
@@ -294,6 +315,10 @@ expected<mirror::marker> marker_of(const mirror_options& o) {
   const auto key = marker_setting(o.workspace);
   if (o.first_time) {
     out.mirror = system_random().id<mirror::mirror_id>();
+    // The id of an earlier mirror may have been lost with a damaged database: a folder that the user names is it.
+    const auto found =
+        find_rebuilding(*o.objects.store) ? mirror::find_marker(o.folder) : std::nullopt;
+    if (found && found->workspace == o.workspace) out.mirror = found->mirror;
     KEYFOLD_CHECK(o.objects.store->write({{key, to_bytes(out.mirror.view())}}, true));
     return out;
   }

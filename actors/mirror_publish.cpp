@@ -307,6 +307,8 @@ mirrored publish_local(mirror_state& s, caf::scoped_actor& self,
                        const std::vector<mirror::local_path>& starts, mirror::brake brake) {
   KEYFOLD_CHECK(s.root.check(s.marker));
   KEYFOLD_TRY(auto plan, mirror::find_local_changes(s.root, s.base, starts, brake));
+  // A base that cannot be read is not an empty one.
+  if (s.transaction.failure()) return tl::unexpected(*s.transaction.failure());
   s.ignored.clear();
   for (const auto& item : plan.ignored)
     s.ignored.push_back(

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "actors/device_store.hpp"
+#include "actors/rebuild.hpp"
 #include "store/db/sealed.hpp"
 
 namespace keyfold::actors {
@@ -20,6 +21,7 @@ struct device_storage {
   farewell closed;
   std::unique_ptr<db::store> plain;
   std::unique_ptr<db::store> sealed;
+  std::unique_ptr<db::store> watched;
   std::unique_ptr<object::store> objects;
 };
 
@@ -33,12 +35,16 @@ expected<object_services> open_object_services(const std::string& folder,
   auto storage = std::make_shared<device_storage>();
   KEYFOLD_TRY(storage->plain, db::open_leveldb(folder + "/db"));
   storage->sealed = db::sealed_store(*storage->plain, local_key, system_random());
-  KEYFOLD_TRY(storage->objects,
-              object::store::open(folder + "/objects", *storage->sealed, prefix_of(part::objects)));
-  return object_services{{storage, storage->sealed.get()},
+  const auto health = std::make_shared<db::health>();
+  storage->watched = db::watched_store(*storage->sealed, health);
+  KEYFOLD_TRY(storage->objects, object::store::open(folder + "/objects", *storage->watched,
+                                                    prefix_of(part::objects)));
+  KEYFOLD_CHECK(save_from_damaged(folder, local_key, *storage->watched, *storage->objects));
+  return object_services{{storage, storage->watched.get()},
                          {storage, storage->objects.get()},
                          local_key,
-                         storage->closed.gone.get_future().share()};
+                         storage->closed.gone.get_future().share(),
+                         health};
 }
 
 }  // namespace keyfold::actors

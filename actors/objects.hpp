@@ -4,6 +4,7 @@
 #include <future>
 #include <memory>
 
+#include "store/db/watched.hpp"
 #include "store/object/local_source.hpp"
 #include "store/object/store.hpp"
 
@@ -16,10 +17,12 @@ struct object_services {
   symmetric_key local_key;
   std::shared_future<void>
       closed;  ///< ready once the last holder is gone and the database is closed
+  std::shared_ptr<db::health> health;  ///< of the database
 };
 
-/// Opens or makes a device's database and object store in `folder`. `errc::database_locked`,
-/// `errc::damaged` or `errc::io_failed`.
+/// Opens or makes a device's database and object store in `folder`; from a database that was set aside
+/// (rebuild.hpp) it saves what can be. `errc::database_locked`, `errc::damaged`, `errc::disk_full` or
+/// `errc::io_failed`.
 [[nodiscard]] expected<object_services> open_object_services(const std::string& folder,
                                                              const symmetric_key& local_key);
 

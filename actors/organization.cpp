@@ -10,6 +10,9 @@ constexpr std::size_t slice_bytes = 1024 * 1024;
 net::message event_of(const relay::news::ledger_advanced& e) {
   return net::make_message(net::ledger_advanced{e.head});
 }
+net::message event_of(const relay::news::objects_wanted& e) {
+  return net::make_message(net::objects_wanted{e.workspace, e.objects});
+}
 net::message event_of(const relay::news::presence& e) {
   return net::make_message(net::presence{e.device, e.online});
 }

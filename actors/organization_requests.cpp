@@ -194,8 +194,10 @@ class handler {
   static void lost(organization_pointer self, const net::object_get& r, const error& why) {
     if (why.code != errc::damaged && why.code != errc::not_found) return;
     spdlog::error("object {}: {}", to_text(r.object), why.message);
-    state_of(self).core->object_lost(r.workspace, r.object);
-    when_durable(self, [](const expected<void>&) {});
+    const auto effects = state_of(self).core->object_lost(r.workspace, r.object);
+    when_durable(self, [self, effects](const expected<void>& durable) {
+      if (durable) tell(self, effects);
+    });
   }
 
   // -- invitations and conduits

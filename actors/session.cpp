@@ -57,6 +57,7 @@ void greet(self_pointer self, const net::effect::greeting& greeting) {
           [self, hello = greeting.hello](const expected<organization_actor>& found) {
             if (!found) return greeted(self, fail(found));
             self->state.organization = *found;
+            self->monitor(*found);
             open_at(self, *found, hello);
           },
           [self](const caf::error& e) { greeted(self, tl::unexpected(to_error(e))); });
@@ -137,6 +138,11 @@ session_actor::behavior_type session(self_pointer self, session_options options)
   s.options.emplace(std::move(options));
   s.session.emplace(monotonic_now());
   schedule(self);
+  // What its organization knew of the session went with it: the peer connects anew.
+  self->set_down_handler([self](const caf::down_msg&) {
+    carry_out(self, self->state.session->end(
+                        {errc::session_closed, "the relay could not go on; connect again"}));
+  });
   return {
       [self](const transport_message& got) {
         carry_out(self, self->state.session->received(got.m, monotonic_now()));

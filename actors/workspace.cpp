@@ -1,6 +1,7 @@
 #include <spdlog/spdlog.h>
 
 #include "actors/device_store.hpp"
+#include "actors/rebuild.hpp"
 #include "actors/workspace_state.hpp"
 
 namespace keyfold::actors {
@@ -17,6 +18,17 @@ expected<T> finish(workspace_pointer self, expected<T> changed) {
 done finish_void(workspace_pointer self, const done& changed) {
   KEYFOLD_CHECK(commit(self));
   return changed;
+}
+
+/// What was read, unless reading failed: then nothing of it can be relied on (what could not be read counts as not
+/// there), and the actor ends.
+template <class T>
+caf::result<T> checked(workspace_pointer self, T found) {
+  const auto failed = state_of(self).transaction.failure();
+  if (!failed) return found;
+  spdlog::error("workspace {}: {}", to_text(state_of(self).options.workspace), failed->message);
+  self->quit(caf::exit_reason::unhandled_exception);
+  return caf::make_error(caf::sec::runtime_error, failed->message);
 }
 
 std::set<node_id> pending_of(const workspace_state& s) {
@@ -166,6 +178,11 @@ done start_mirror(workspace_pointer self, const std::string& folder, bool first_
   return fail(started);
 }
 
+std::optional<std::string> mirrored_folder(const workspace_state& s) {
+  const auto folder = s.options.objects.store->get(mirror_setting(s.options.workspace));
+  return folder && *folder ? std::optional(to_string(**folder)) : std::nullopt;
+}
+
 done forget(workspace_state& s) {
   const auto folder = s.mirror_said->folder();
   s.mirror_said.reset();
@@ -206,6 +223,8 @@ caf::result<done> end_mirror(workspace_pointer self) {
 caf::result<done> change_mirror(workspace_pointer self, const set_mirror& request) {
   auto& s = state_of(self);
   if (!request.folder) return end_mirror(self);
+  if (s.rebuilding)
+    return done(fail(errc::busy, "the workspace is fetched again from the relay; mirror it then"));
   if (s.mirror_said)
     return done(
         fail(errc::exists, "the workspace is mirrored already, at " + s.mirror_said->folder()));
@@ -232,10 +251,12 @@ caf::result<done> forward_brake(workspace_pointer self, const answer_brake& requ
 
 workspace_actor::behavior_type behavior(workspace_pointer self) {
   return {
-      [self](const list_folder& r) { return list(self, r.at); },
-      [self](const find_entry& r) { return find(self, r.at); },
-      [self](const list_nodes& r) { return state_of(self).engine.tree().list(r.merged); },
-      [self](const resolve_folders& r) { return resolve(self, r); },
+      [self](const list_folder& r) { return checked(self, list(self, r.at)); },
+      [self](const find_entry& r) { return checked(self, find(self, r.at)); },
+      [self](const list_nodes& r) {
+        return checked(self, state_of(self).engine.tree().list(r.merged));
+      },
+      [self](const resolve_folders& r) { return checked(self, resolve(self, r)); },
       [self](const make_folder& r) { return finish_void(self, make(self, r.at)); },
       [self](const move_entry& r) {
         return finish_void(self, state_of(self).engine.move_at(r.from, r.to, true));
@@ -251,7 +272,7 @@ workspace_actor::behavior_type behavior(workspace_pointer self) {
       },
       [self](const want_objects& r) { return fetch_objects(self, r); },
       [self](get_ledger) { return state_of(self).ledger.now; },
-      [self](const get_workspace_status& r) { return status_of(self, r); },
+      [self](const get_workspace_status& r) { return checked(self, status_of(self, r)); },
       [self](sync_now) { return begin_sync(self); },
       [self](const set_mirror& r) { return change_mirror(self, r); },
       [self](start_mirror_again) {
@@ -263,6 +284,7 @@ workspace_actor::behavior_type behavior(workspace_pointer self) {
       [self](const relay_online&) { went_online(self); },
       [self](const relay_offline& r) { went_offline(self, r.why); },
       [self](const entries_came& r) { take_entries(self, r.bulk); },
+      [self](const objects_wanted& r) { put_again(self, r); },
       [self](tick) {
         if (state_of(self).online) carry_out(self, state_of(self).push.retry());
       },
@@ -284,11 +306,16 @@ workspace_actor::behavior_type run(workspace_pointer self, const std::shared_ptr
   s.ledger_of = from->ledger_of;
   s.link = from->link;
   s.disk = from->disk;
+  s.rebuilding = is_rebuilding(*s.options.objects.store, s.options.workspace);
   take_ledger(self, from->ledger);
   if (from->online) went_online(self);
-  const auto folder = s.options.objects.store->get(mirror_setting(s.options.workspace));
-  if (folder && *folder)
-    (void)start_mirror(self, to_string(**folder), false);  // status says why not
+  const auto folder = mirrored_folder(s);
+  if (folder && s.rebuilding)
+    s.mirror_said = std::make_shared<mirror_report>(
+        *folder,
+        error{errc::busy, "the workspace is fetched again from the relay; then its mirror begins"});
+  else if (folder)
+    (void)start_mirror(self, *folder, false);  // status says why not
   self->set_down_handler([self](const caf::down_msg& down) { mirror_ended(self, down); });
   return behavior(self);
 }
@@ -326,6 +353,24 @@ ledger::role workspace_state::role() const {
 workspace_holder::~workspace_holder() {
   if (inside && inside->mirror)
     caf::anon_send_exit(inside->mirror, caf::exit_reason::user_shutdown);
+}
+
+void end_rebuilding(workspace_pointer self) {
+  auto& s = state_of(self);
+  if (!s.rebuilding || !s.pull.streaming() || !s.pull.behind().empty()) return;
+  s.rebuilding = false;
+  const auto saved = saved_changes(s.transaction, s.options.workspace);
+  const auto restored = s.engine.restore(saved);
+  if (restored)
+    spdlog::warn("workspace {}: rebuilt; {} of {} saved changes were not sent yet",
+                 to_text(s.options.workspace), *restored, saved.size());
+  else
+    spdlog::error("workspace {}: the {} changes saved of the damaged database cannot be made: {}",
+                  to_text(s.options.workspace), saved.size(), restored.error().message);
+  finish_rebuilding(s.transaction, s.options.workspace);
+  if (!commit(self)) return;
+  if (const auto folder = mirrored_folder(s); folder && !s.mirror)
+    (void)start_mirror(self, *folder, false);
 }
 
 expected<void> commit(workspace_pointer self) {

@@ -86,8 +86,10 @@ struct workspace_state {
   bool push_connected = false;
   bool push_idle = false;
   bool rotating = false;
+  bool rebuilding = false;       ///< of a new database: the past is not back yet (rebuild.hpp)
   std::optional<error> stalled;  ///< why pushing stands still
-  std::uint64_t uploading = 0;   ///< puts under way
+  std::chrono::seconds next_retry{2};  ///< of what stands still
+  std::uint64_t uploading = 0;         ///< puts under way
   std::uint64_t last_sync = 0;
   std::list<sync_request> syncs;
   std::list<wanted_objects> wants;
@@ -113,11 +115,16 @@ void end_mirror_waits(workspace_pointer self, const error& why);
 /// started again from what is on disk.
 [[nodiscard]] expected<void> commit(workspace_pointer self);
 
+/// When everything that the relay holds is here: the changes saved from the damaged database are journalled, and the
+/// mirror begins.
+void end_rebuilding(workspace_pointer self);
+
 // workspace_sync.cpp
 void went_online(workspace_pointer self);
 void went_offline(workspace_pointer self, const error& why);
 void take_ledger(workspace_pointer self, const ledger_view& ledger);
 void take_entries(workspace_pointer self, const net::shared_bytes& bulk);
+void put_again(workspace_pointer self, const objects_wanted& request);
 void carry_out(workspace_pointer self, const replica::push::effects& effects);
 void carry_out(workspace_pointer self, const replica::pull::effects& effects);
 void carry_out(workspace_pointer self, const replica::fetch::effects& effects);

@@ -19,8 +19,21 @@ bool is_here(const workspace_state& s, const workspace::node_content& content) {
 bool is_fetched(const workspace_state& s, const workspace::node_content& content) {
   const auto* file = std::get_if<workspace::file_content>(&content);
   return file != nullptr &&
-         std::any_of(file->chunks.begin(), file->chunks.end(),
-                     [&](const auto& chunk) { return s.fetch.wants(chunk.object); });
+         std::any_of(file->chunks.begin(), file->chunks.end(), [&](const auto& chunk) {
+           return s.fetch.wants(chunk.object) && !s.fetch.is_unavailable(chunk.object);
+         });
+}
+
+/// Why a content that is not here could not be fetched; nullopt where nobody tried.
+std::optional<std::string> why_remote(const workspace_state& s,
+                                      const workspace::shown_entry& entry) {
+  if (!s.online) return "offline";
+  const auto* file = std::get_if<workspace::file_content>(&entry.version->content);
+  const bool lost = file != nullptr &&
+                    std::any_of(file->chunks.begin(), file->chunks.end(), [&](const auto& chunk) {
+                      return s.fetch.is_unavailable(chunk.object);
+                    });
+  return lost ? std::optional<std::string>("unavailable") : std::nullopt;
 }
 
 /// Visits every shown file, and folders with changes of their own.
@@ -31,7 +44,8 @@ void walk(const workspace_state& s, const workspace::shown_entry& folder, const 
     const bool is_folder = child.kind == workspace::node_kind::folder;
     const auto state = state_of_entry(s, child, pending);
     if (state != file_state::synced || (all && !is_folder))
-      out.push_back({path, state, std::nullopt});
+      out.push_back(
+          {path, state, state == file_state::remote ? why_remote(s, child) : std::nullopt});
     if (is_folder) walk(s, child, path, pending, all, out);
   }
 }
@@ -43,13 +57,20 @@ bool has_unwritable(const mirror_report& mirror) {
                      [](const auto& file) { return file.reason == "read_only"; });
 }
 
+/// Something is broken, here or at the relay; not merely a step that has to come first.
+bool is_failure(const error& why) {
+  return why.code == errc::disk_full || why.code == errc::io_failed || why.code == errc::damaged;
+}
+
 std::string overall(const workspace_state& s, bool pending) {
   if (!ledger::may_read(s.role())) return "revoked";
+  if (s.rebuilding) return "rebuilding";
   if (s.mirror_said && s.mirror_said->trouble())
     return std::string(to_string(s.mirror_said->trouble()->code));
   if (s.engine.read_only()) return "update_needed";
   if (s.stalled && s.stalled->code == errc::role_insufficient) return "read_only";
   if (s.mirror_said && has_unwritable(*s.mirror_said)) return "read_only";
+  if (pending && s.stalled && is_failure(*s.stalled)) return "stalled";
   if (pending) return s.online && !s.stalled ? "syncing" : "local";
   return s.online ? "synced" : "offline";
 }
@@ -77,6 +98,8 @@ workspace_status status_of(workspace_pointer self, const get_workspace_status& w
   out.total_bytes = totals.bytes;
   out.state = overall(s, out.up > 0 || out.down > 0);
   if (s.mirror_said) out.mirror = s.mirror_said->folder();
+  if (s.mirror_said && s.mirror_said->trouble()) out.trouble = s.mirror_said->trouble();
+  if (!out.trouble && s.stalled && is_failure(*s.stalled)) out.trouble = s.stalled;
   if (!wanted.files) return out;
   if (const auto root = s.engine.find({}))
     walk(s, *root, "", s.engine.pending_nodes(), wanted.all, out.files);

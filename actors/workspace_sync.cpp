@@ -8,7 +8,8 @@ namespace {
 
 using done = expected<void>;
 
-constexpr auto retry_after = std::chrono::seconds(2);
+constexpr std::chrono::seconds retry_after{2};
+constexpr std::chrono::seconds longest_retry{30};
 constexpr std::size_t expected_object_size = 2 * 1024 * 1024;
 constexpr net::instant bulk_timeout{120'000};
 
@@ -55,9 +56,11 @@ void subscribe(workspace_pointer self, const std::vector<ledger::feed_head>& fro
     std::vector<ledger::feed_head> heads;
     for (const auto& p : answer->frontier) heads.push_back(head_of(p));
     s.pull.subscribed(heads);
-    if (std::exchange(s.push_connected, true)) return;
-    s.stalled.reset();
-    carry_out(self, s.push.connected(heads));
+    if (!std::exchange(s.push_connected, true)) {
+      s.stalled.reset();
+      carry_out(self, s.push.connected(heads));
+    }
+    end_rebuilding(self);
   });
 }
 
@@ -106,6 +109,7 @@ void upload(workspace_pointer self, const object_id& object, const net::shared_b
       self, ask_for(net::object_put{state_of(self).options.workspace, object}, data, bulk_timeout),
       [self, object](const net::answer_or_failure& got) {
         --state_of(self).uploading;
+        if (got) state_of(self).next_retry = retry_after;
         auto& push = state_of(self).push;
         carry_out(self, got ? push.put_answered(object) : push.put_failed(object, got.error().why));
       });
@@ -184,6 +188,7 @@ void push_entries(workspace_pointer self, const replica::push_entries& batch) {
                 return carry_out(self, push.push_refused(got.error().why, lacking_of(got.error())));
               const auto answer = read_answer<net::feed_push_answer>(got);
               if (!answer) return carry_out(self, push.push_refused(answer.error(), {}));
+              state_of(self).next_retry = retry_after;
               carry_out(self, push.push_answered(answer->accepted, answer->wanted));
             });
 }
@@ -207,7 +212,9 @@ struct push_effects {
     auto& s = state_of(self);
     s.stalled = e.reason;
     spdlog::info("workspace {}: sending waits: {}", to_text(s.options.workspace), e.reason.message);
-    if (!s.rotating) self->delayed_send(self, retry_after, tick{});
+    if (s.rotating) return;
+    self->delayed_send(self, s.next_retry, tick{});
+    s.next_retry = std::min(2 * s.next_retry, longest_retry);
   }
   void operator()(const replica::push_idle&) const {
     state_of(self).push_idle = true;
@@ -237,9 +244,13 @@ void store_fetched(workspace_pointer self, replica::replica_number from, const o
       .then(
           [self, from, object](const done& stored) {
             auto& s = state_of(self);
+            const bool wrong = !stored && stored.error().code == errc::object_mismatch;
             if (!stored) spdlog::warn("object {}: {}", to_text(object), stored.error().message);
-            if (stored) settle_wants(s, object, std::nullopt);
-            carry_out(self, s.fetch.got(from, object, stored.has_value()));
+            if (!wrong)
+              settle_wants(s, object, stored ? std::nullopt : std::optional(stored.error()));
+            // What cannot be stored here (a full disk) is asked for again when somebody wants it again.
+            carry_out(self, stored || wrong ? s.fetch.got(from, object, stored.has_value())
+                                            : s.fetch.lacks(from, object));
             advance_syncs(self);
           },
           [](const caf::error&) {});
@@ -274,7 +285,7 @@ void end_sync(workspace_pointer self, std::uint64_t number, const done& result) 
   auto& s = state_of(self);
   // Found again by its number: the list may change while the mirror works.
   const auto number = sync->number;
-  if (!s.mirror && s.mirror_said) {
+  if (!s.mirror && s.mirror_said && !s.rebuilding) {
     end_sync(self, number,
              tl::unexpected(s.mirror_said->trouble().value_or(
                  error{errc::internal, "the mirror does not run"})));
@@ -396,7 +407,15 @@ void take_entries(workspace_pointer self, const net::shared_bytes& bulk) {
   carry_out(self,
             s.pull.received({!result.fresh.empty(), !result.lacks.empty(),
                              result.lacks_records || !result.lacks_keys.empty(), result.lacks}));
+  end_rebuilding(self);
   advance_syncs(self);
+}
+
+void put_again(workspace_pointer self, const objects_wanted& request) {
+  auto& s = state_of(self);
+  spdlog::warn("workspace {}: the relay has lost {} objects", to_text(s.options.workspace),
+               request.objects.size());
+  if (ledger::may_write(s.role())) carry_out(self, s.push.wanted(request.objects));
 }
 
 caf::result<done> fetch_objects(workspace_pointer self, const want_objects& request) {

@@ -246,7 +246,7 @@ struct object_get_answer {
   bool operator==(const object_get_answer&) const = default;
 };
 
-// 40 to 43 events
+// 40 to 44 events
 
 struct ledger_advanced {
   static constexpr message_kind kind = message_kind::ledger_advanced;
@@ -286,6 +286,17 @@ struct invitation_changed {
   invitation_state state = invitation_state::guest_absent;
   static auto fields(auto& self) { return layout(self.token, self.state); }
   bool operator==(const invitation_changed&) const = default;
+};
+
+/// The replica has lost these, which entries of the workspace need: whoever has one puts it again.
+struct objects_wanted {
+  static constexpr message_kind kind = message_kind::objects_wanted;
+  workspace_id workspace;
+  std::vector<object_id> objects;
+  static auto fields(auto& self) {
+    return layout(self.workspace, at_most(self.objects, max_object_ids));
+  }
+  bool operator==(const objects_wanted&) const = default;
 };
 
 // 50 to 52 invitations

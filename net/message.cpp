@@ -27,6 +27,7 @@ constexpr std::array kinds{
     kind_facts{feed_advanced, role::event, bulk_rule::required, "feed advanced"},
     kind_facts{presence, role::event, bulk_rule::none, "presence"},
     kind_facts{invitation, role::event, bulk_rule::none, "invitation"},
+    kind_facts{objects_wanted, role::event, bulk_rule::none, "objects wanted"},
     kind_facts{invitation_create, role::request, bulk_rule::none, "invitation create"},
     kind_facts{invitation_list, role::request, bulk_rule::none, "invitation list"},
     kind_facts{invitation_cancel, role::request, bulk_rule::none, "invitation cancel"},

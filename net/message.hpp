@@ -32,6 +32,7 @@ enum class message_kind : std::uint8_t {
   feed_advanced = 41,
   presence = 42,
   invitation = 43,
+  objects_wanted = 44,
   invitation_create = 50,
   invitation_list = 51,
   invitation_cancel = 52,

@@ -31,15 +31,14 @@ agent::agent(home_paths home)
       system_(config_),
       transport_(std::make_shared<net::transport>(transport_options())) {
   const auto folder = vault::folder::open(home_.vault().string());
-  std::vector<std::string> unreadable;
   auto files =
-      folder ? folder->list(&unreadable) : expected<std::vector<vault::listed>>(fail(folder));
+      folder ? folder->list(&unreadable_) : expected<std::vector<vault::listed>>(fail(folder));
   if (!files) {
     spdlog::error("the vault cannot be read: {}", files.error().message);
     return;
   }
-  for (const auto& path : unreadable) spdlog::error("the key file {} is damaged", path);
-  for (auto& file : *files) places_.push_back({std::move(file.header), {}, {}});
+  for (const auto& path : unreadable_) spdlog::error("the key file {} is damaged", path);
+  for (auto& file : *files) places_.push_back({std::move(file.header), {}, {}, {}});
 }
 
 agent::~agent() {
@@ -53,7 +52,9 @@ std::string agent::folder_of(const device_id& device) const {
 std::vector<known_device> agent::devices() {
   const std::lock_guard guard(mutex_);
   std::vector<known_device> out;
-  for (const auto& each : places_) out.push_back({each.header, each.running});
+  for (const auto& each : places_)
+    out.push_back({each.header, each.running,
+                   each.services ? each.services->health->trouble() : each.trouble});
   std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) {
     return a.header.organization_name < b.header.organization_name;
   });
@@ -71,9 +72,9 @@ agent::place* agent::find_place(const std::optional<std::string>& organization, 
   }
   if (found.size() == 1) return found.front();
   *why = found.empty()
-             ? error{errc::no_organization,
-                     organization ? "this home has no organization " + *organization
-                                  : "this home has no organization; create one or join one"}
+             ? (organization && unreadable_.empty()
+                    ? error{errc::no_organization, "this home has no organization " + *organization}
+                    : no_device())
              : error{errc::ambiguous,
                      "this home has several organizations; choose one with "
                      "--organization, or: keyfold org use NAME"};
@@ -85,11 +86,14 @@ expected<known_device> agent::find(const std::optional<std::string>& organizatio
   error why{};
   const auto* found = find_place(organization, &why);
   if (found == nullptr) return tl::unexpected(why);
-  return known_device{found->header, found->running};
+  return known_device{found->header, found->running,
+                      found->services ? found->services->health->trouble() : found->trouble};
 }
 
 expected<actors::device_facts> agent::unlocked(const std::optional<std::string>& organization) {
   KEYFOLD_TRY(const auto device, find(organization));
+  if (device.trouble && device.trouble->code == errc::damaged)
+    return fail(errc::damaged, device.trouble->message);
   if (!device.running)
     return fail(errc::locked,
                 "the device " + device.header.label + " is locked; unlock it with: keyfold unlock");
@@ -103,7 +107,24 @@ expected<actors::object_services> agent::services(const device_id& device) {
   return fail(errc::locked, "the device is locked");
 }
 
+error agent::no_device() const {
+  if (!unreadable_.empty())
+    return {errc::damaged,
+            "the key file " + unreadable_.front() + " is damaged; see: keyfold doctor"};
+  return {errc::no_organization, "this home has no organization; create one or join one"};
+}
+
 expected<void> agent::start(place& device, const vault::opened& opened) {
+  auto started = try_start(device, opened);
+  device.trouble.reset();
+  if (started) return started;
+  device.trouble = started.error();
+  if (started.error().code == errc::damaged) device.trouble->message += "; see: keyfold doctor";
+  spdlog::error("the device {} does not start: {}", opened.header.label, device.trouble->message);
+  return tl::unexpected(*device.trouble);
+}
+
+expected<void> agent::try_start(place& device, const vault::opened& opened) {
   const auto& s = opened.secrets;
   KEYFOLD_TRY(auto services,
               actors::open_object_services(folder_of(opened.header.device), s.local_key));
@@ -123,8 +144,7 @@ expected<std::size_t> agent::unlock(const std::optional<std::string>& organizati
                                     const secret_buffer& password) {
   const std::lock_guard guard(mutex_);
   KEYFOLD_TRY(const auto folder, vault::folder::open(home_.vault().string()));
-  error why{errc::no_organization,
-            "this home has no device to unlock; create an organization or join one"};
+  error why = no_device();
   std::size_t count = 0;
   for (auto& each : places_) {
     if (organization && !names(*organization, each.header)) continue;
@@ -144,19 +164,48 @@ expected<std::size_t> agent::unlock(const std::optional<std::string>& organizati
 
 void agent::lock(const std::optional<std::string>& organization) {
   const std::lock_guard guard(mutex_);
+  for (auto& each : places_)
+    if (each.running && (!organization || names(*organization, each.header))) (void)close(each);
+}
+
+bool agent::close(place& device) {
+  caf::scoped_actor self(system_);
+  self->monitor(*device.running);
+  self->send_exit(*device.running, caf::exit_reason::user_shutdown);
+  self->receive([](const caf::down_msg&) {});
+  device.running.reset();
+  const auto closed = device.services->closed;
+  device.services.reset();
+  // Its actors end one after the other; until then the database cannot be opened again.
+  if (closed.wait_for(closing_patience) == std::future_status::ready) return true;
+  spdlog::warn("the device {} takes long to close", device.header.label);
+  return false;
+}
+
+finding agent::set_aside(const vault::header& device) {
+  const std::lock_guard guard(mutex_);
   for (auto& each : places_) {
-    if (!each.running || (organization && !names(*organization, each.header))) continue;
-    caf::scoped_actor self(system_);
-    self->monitor(*each.running);
-    self->send_exit(*each.running, caf::exit_reason::user_shutdown);
-    self->receive([](const caf::down_msg&) {});
-    each.running.reset();
-    const auto closed = each.services->closed;
-    each.services.reset();
-    // Its actors end one after the other; until then the database cannot be opened again.
-    if (closed.wait_for(closing_patience) != std::future_status::ready)
-      spdlog::warn("the device {} takes long to close", each.header.label);
+    if (each.header.device != device.device) continue;
+    if (each.running && !close(each))
+      return {"database " + device.label, false, "it is damaged, and still in use",
+              "keyfold agent stop, then: keyfold doctor --mend"};
+    each.trouble.reset();
   }
+  return set_aside_database(home_, device);
+}
+
+finding agent::examine_closed(const vault::header& device, const checkup_options& o) {
+  const std::lock_guard guard(mutex_);
+  auto found = examine_database(home_, device, o);
+  for (auto& each : places_) {
+    if (each.header.device != device.device || each.running) continue;
+    // What opening does not show, but a start did: a ledger that does not verify, say.
+    if (found.ok && each.trouble && each.trouble->code == errc::damaged)
+      found = o.mend ? set_aside_database(home_, device)
+                     : database_finding(device, tl::unexpected(*each.trouble));
+    if (o.mend) each.trouble.reset();
+  }
+  return found;
 }
 
 expected<void> agent::admit(const vault::header& header, const vault::secrets& secrets,
@@ -172,7 +221,7 @@ expected<void> agent::admit(const vault::header& header, const vault::secrets& s
   const std::lock_guard guard(mutex_);
   // The first organization of a home is the default, until the user says otherwise.
   if (!load_default(home_)) KEYFOLD_CHECK(save_default(home_, header.organization_name));
-  places_.push_back({header, {}, {}});
+  places_.push_back({header, {}, {}, {}});
   return start(places_.back(), {header, secrets});
 }
 

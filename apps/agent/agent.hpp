@@ -7,6 +7,7 @@
 #include "actors/device.hpp"
 #include "actors/guest.hpp"
 #include "actors/system.hpp"
+#include "apps/agent/checkup.hpp"
 #include "apps/common/home.hpp"
 #include "store/vault/folder.hpp"
 
@@ -19,6 +20,7 @@ inline constexpr std::chrono::seconds longest_reconnect{5};
 struct known_device {
   vault::header header;
   std::optional<actors::device_actor> running;  ///< unlocked
+  std::optional<error> trouble;                 ///< of its database, as last known
 };
 
 /// What org.create says.
@@ -51,13 +53,18 @@ class agent {
   /// The device of an organization: by name or id, else the default, else the only one.
   /// `errc::no_organization`, `errc::ambiguous`.
   [[nodiscard]] expected<known_device> find(const std::optional<std::string>& organization);
-  /// As find(), and `errc::locked` when it is not unlocked.
+  /// As find(), and `errc::locked` when it is not unlocked, `errc::damaged` when its database is.
   [[nodiscard]] expected<actors::device_facts> unlocked(
       const std::optional<std::string>& organization);
   /// Unlocks every device that the password opens; `errc::wrong_password` when it opens none.
   [[nodiscard]] expected<std::size_t> unlock(const std::optional<std::string>& organization,
                                              const secret_buffer& password);
   void lock(const std::optional<std::string>& organization);
+
+  /// Locks a device, and sets its damaged database aside.
+  [[nodiscard]] finding set_aside(const vault::header& device);
+  /// The database of a device that is locked (meanwhile nobody unlocks it).
+  [[nodiscard]] finding examine_closed(const vault::header& device, const checkup_options& o);
 
   struct founded {
     organization_id organization;
@@ -101,9 +108,14 @@ class agent {
     vault::header header;
     std::optional<actors::device_actor> running;
     std::optional<actors::object_services> services;
+    std::optional<error> trouble;  ///< why it could not be started
   };
   [[nodiscard]] place* find_place(const std::optional<std::string>& organization, error* why);
   [[nodiscard]] expected<void> start(place& device, const vault::opened& opened);
+  [[nodiscard]] expected<void> try_start(place& device, const vault::opened& opened);
+  /// False when somebody still holds its database.
+  bool close(place& device);
+  [[nodiscard]] error no_device() const;
   [[nodiscard]] expected<void> admit(const vault::header& header, const vault::secrets& secrets,
                                      const secret_buffer& password,
                                      const std::optional<ledger::record>& genesis);
@@ -115,6 +127,7 @@ class agent {
   std::shared_ptr<net::transport> transport_;
   std::mutex mutex_;
   std::vector<place> places_;
+  std::vector<std::string> unreadable_;  ///< key files
 };
 
 }  // namespace keyfold::apps

@@ -24,6 +24,11 @@ json ok() {
   return {{"ok", true}};
 }
 
+json error_document(const std::optional<error>& why) {
+  if (!why) return nullptr;
+  return {{"code", to_string(why->code)}, {"message", why->message}};
+}
+
 expected<actors::device_facts> device_of(api_context& context, const parameters& p) {
   return context.agent_of.unlocked(p.organization());
 }

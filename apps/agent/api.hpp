@@ -28,6 +28,7 @@ void add_organization_methods(method_table& table);
 void add_invitation_methods(method_table& table);
 void add_workspace_methods(method_table& table);
 void add_file_methods(method_table& table);
+void add_doctor_methods(method_table& table);
 
 /// The unlocked device that a call means.
 [[nodiscard]] expected<actors::device_facts> device_of(api_context& context, const parameters& p);
@@ -68,6 +69,8 @@ struct named_workspace {
 [[nodiscard]] std::string time_of_ms(std::uint64_t ms);
 [[nodiscard]] std::string time_of_ns(std::int64_t ns);
 [[nodiscard]] json ok();
+/// {"code","message"}, or null.
+[[nodiscard]] json error_document(const std::optional<error>& why);
 /// "synced", "local", … as in CLI.md.
 [[nodiscard]] std::string file_state_name(actors::file_state state);
 

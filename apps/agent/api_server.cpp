@@ -46,6 +46,7 @@ method_table all_methods() {
   add_invitation_methods(table);
   add_workspace_methods(table);
   add_file_methods(table);
+  add_doctor_methods(table);
   return table;
 }
 

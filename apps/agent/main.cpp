@@ -8,6 +8,7 @@
 
 #include <CLI/CLI.hpp>
 #include <csignal>
+#include <iostream>
 #include <thread>
 
 #include "apps/agent/api_server.hpp"
@@ -23,6 +24,7 @@ using namespace keyfold::apps;
 struct options {
   std::optional<std::string> home;
   std::optional<int> ready_fd;
+  checkup_options checkup;
 };
 
 /// Held as long as the agent runs: a home has one agent.
@@ -32,6 +34,16 @@ expected<db::file> lock_home(const home_paths& home) {
   if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0)
     return fail(errc::exists, "an agent runs for this home already: " + home.data.string());
   return lock;
+}
+
+/// Looks at a home for which no agent runs; `errc::exists` where one does.
+expected<void> check(const options& o) {
+  KEYFOLD_TRY(const auto home, find_home(o.home));
+  // Where it cannot be locked for another reason (no home, a full or read-only disk), no agent runs either.
+  const auto lock = lock_home(home);
+  if (!lock && lock.error().code == errc::exists) return fail(lock);
+  std::cout << to_json(examine_without_agent(home, o.checkup)).dump() << std::endl;
+  return {};
 }
 
 /// The signals that end the agent, taken by one thread.
@@ -83,9 +95,13 @@ int main(int argc, char** argv) {
   app.add_option("--home", o.home, "The folder of this installation (default: KEYFOLD_HOME)");
   app.add_option("--ready-fd", o.ready_fd, "A descriptor to close once the agent serves");
   app.add_subcommand("run", "Run until stopped");
+  auto* checking = app.add_subcommand("check", "What keyfold doctor asks when no agent runs");
+  checking->add_flag("--mend", o.checkup.mend);
+  checking->add_flag("--deep", o.checkup.deep);
   CLI11_PARSE(app, argc, argv);
   try {
-    if (auto served = serve(o, signals); !served) {
+    const bool only_check = checking->count() > 0;
+    if (auto served = only_check ? check(o) : serve(o, signals); !served) {
       spdlog::error("{}", served.error().message);
       if (o.ready_fd) (void)!write(*o.ready_fd, "x", 1);
       return static_cast<int>(exit_code_of(served.error().code));

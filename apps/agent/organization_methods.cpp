@@ -47,7 +47,8 @@ expected<json> agent_status(api_context& context, const parameters&) {
                        {"label", device.header.label},
                        {"user", facts ? json(to_text(facts->user)) : json(nullptr)},
                        {"locked", !device.running},
-                       {"relay", relay_state(facts)}});
+                       {"relay", relay_state(facts)},
+                       {"trouble", error_document(device.trouble)}});
   }
   return json{{"running", true},
               {"pid", getpid()},

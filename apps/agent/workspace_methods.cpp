@@ -246,6 +246,7 @@ json status_document(const std::string& name, const actors::workspace_status& st
   return {{"workspace", name},
           {"state", status.state},
           {"online", status.online},
+          {"trouble", error_document(status.trouble)},
           {"pending", {{"up", status.up}, {"down", status.down}}},
           {"files", files}};
 }

@@ -117,6 +117,39 @@ class start_lock {
 
 }  // namespace
 
+expected<json> api_client::check_home(const std::vector<std::string>& options) {
+  const auto program = agent_program();
+  std::vector<std::string> arguments{program, "check"};
+  if (home_.config == home_.data)
+    arguments.insert(arguments.end(), {"--home", home_.data.string()});
+  arguments.insert(arguments.end(), options.begin(), options.end());
+  std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
+  for (auto& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  std::array<int, 2> output{};
+  if (pipe2(output.data(), O_CLOEXEC) != 0) return fail(errc::io_failed, "cannot make a pipe");
+  const pid_t child = fork();
+  if (child < 0) return fail(errc::io_failed, "cannot start a process");
+  if (child == 0) {
+    dup2(output[1], STDOUT_FILENO);
+    execvp(argv[0], argv.data());
+    _exit(127);
+  }
+  close(output[1]);
+  std::string said;
+  std::array<char, 4096> piece{};
+  for (ssize_t n = 0; (n = read(output[0], piece.data(), piece.size())) > 0;)
+    said.append(piece.data(), static_cast<std::size_t>(n));
+  close(output[0]);
+  waitpid(child, nullptr, 0);
+  auto document = json::parse(said, nullptr, false);
+  if (!document.is_array())
+    return fail(errc::agent_not_running,
+                program + " could not look at the home; see what it said above");
+  return document;
+}
+
 bool api_client::running() {
   const auto socket = socket_path::in(home_.data, "agent.sock");
   return socket && connects(socket->path());

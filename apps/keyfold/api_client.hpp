@@ -28,6 +28,8 @@ class api_client {
   [[nodiscard]] bool running();
   /// Starts the agent with further options and waits until it serves; nothing to do when it runs.
   [[nodiscard]] expected<void> start(const std::vector<std::string>& options);
+  /// What the agent's program says of the home while no agent runs (keyfold-agent check).
+  [[nodiscard]] expected<json> check_home(const std::vector<std::string>& options);
   [[nodiscard]] const home_paths& home() const { return home_; }
 
  private:

@@ -66,5 +66,6 @@ void add_invitation_commands(commander& c);
 void add_agent_commands(commander& c);
 void add_workspace_commands(commander& c);
 void add_file_commands(commander& c);
+void add_doctor_commands(commander& c);
 
 }  // namespace keyfold::apps

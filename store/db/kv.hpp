@@ -82,6 +82,8 @@ class transaction final : public view {
   /// Throws everything since the last commit away.
   void discard();
   [[nodiscard]] bool empty() const { return changes_->empty(); }
+  /// The first failure of any read since the last commit: what was read since then cannot be relied on.
+  [[nodiscard]] const std::optional<error>& failure() const { return failure_; }
 
  private:
   /// The value, or an empty one, with the failure noted for commit().

@@ -94,6 +94,23 @@ std::vector<feed_head> seen_by(const index& feeds, const journal_record& j,
 
 }  // namespace
 
+std::vector<bytes> pending_records(const db::view& state) {
+  const auto j = records::load_journal(state);
+  std::vector<bytes> out;
+  state.scan(records::key('o'), j ? records::key('o', j->oldest) : bytes{},
+             [&](bytes_view, bytes_view value) {
+               out.push_back(to_bytes(value));
+               return true;
+             });
+  return out;
+}
+
+std::optional<pending_operation> decode_pending(bytes_view record) {
+  auto decoded = records::decode_operation(record);
+  if (!decoded) return std::nullopt;
+  return pending_operation{std::move(decoded->operation), std::move(decoded->needed)};
+}
+
 journal::journal(index& feeds, device_id device, random_source& random)
     : feeds_(feeds), device_(device), random_(random) {}
 

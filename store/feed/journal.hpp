@@ -39,6 +39,16 @@ enum class renewal {
   forked            ///< two entries stand at one position of it
 };
 
+/// What an operation was appended with.
+struct pending_operation {
+  bytes operation;
+  std::vector<object_id> needed;
+};
+/// The operations that wait in a journal, the oldest first, as decode_pending() reads them; also where the journal's
+/// own record was lost. `state` is an index's. For what is saved from a damaged database.
+[[nodiscard]] std::vector<bytes> pending_records(const db::view& state);
+[[nodiscard]] std::optional<pending_operation> decode_pending(bytes_view record);
+
 class journal {
  public:
   /// `feeds` must outlive the journal. `random` names new generations.

@@ -229,6 +229,17 @@ expected<file_descriptor> root::open_folder(const local_path& path) const {
   return open_path(path, O_RDONLY | O_DIRECTORY);
 }
 
+std::optional<marker> find_marker(const std::string& folder) {
+  const auto r = root::open(folder);
+  const auto file = r ? r->open_path(local_path(marker_name), O_RDONLY | O_NONBLOCK) : fail(r);
+  if (!file) return std::nullopt;
+  std::array<std::uint8_t, 256> data{};
+  const auto size = ::read(file->get(), data.data(), data.size());
+  if (size < 0) return std::nullopt;
+  const auto found = decode_marker(bytes_view(data).first(static_cast<std::size_t>(size)));
+  return found ? std::optional(*found) : std::nullopt;
+}
+
 expected<looked> look(int folder, const std::string& name) {
   struct statx s {};
   if (::statx(folder, name.c_str(), AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT,

@@ -90,6 +90,9 @@ class root {
   file_descriptor fd_;
 };
 
+/// The marker of that folder, whosever it is; nullopt when it has none that can be read.
+[[nodiscard]] std::optional<marker> find_marker(const std::string& folder);
+
 /// Looks at `name` in an open folder without following it. `errc::not_found`, `errc::unreadable`,
 /// `errc::io_failed`.
 [[nodiscard]] expected<looked> look(int folder, const std::string& name);

@@ -10,9 +10,11 @@ class local_source final : public source {
  public:
   explicit local_source(store& objects) : objects_(objects) {}
   expected<bool> has(const object_id& id) override { return objects_.has(id); }
-  /// What the store finds damaged it puts aside: `errc::damaged` once, then not here.
+  /// A damaged one has been put aside by then: it is not here, and to be fetched again.
   expected<std::optional<cell_range>> get(const object_id& id, cell_span cells) override {
-    return objects_.get_range(id, cells.first, cells.count);
+    auto range = objects_.get_range(id, cells.first, cells.count);
+    if (!range && range.error().code == errc::damaged) return std::nullopt;
+    return range;
   }
 
  private:

@@ -16,6 +16,7 @@ namespace fs = std::filesystem;
 constexpr std::size_t max_small_object = 32 * 1024;
 constexpr std::size_t recent_bytes = 16 * 1024 * 1024;
 constexpr const char* temporary_folder = "tmp";
+constexpr const char* damaged_suffix = ".damaged";
 
 bool is_small(std::uint64_t size) {
   return size <= max_small_object;
@@ -97,6 +98,15 @@ std::optional<sealed_object> recent_objects::find(const object_id& id) const {
   const std::lock_guard lock(mutex_);
   const auto at = by_id_.find(id);
   return at == by_id_.end() ? std::nullopt : std::optional(*at->second);
+}
+
+std::optional<std::uint64_t> object_size_of(std::uint64_t file_size) {
+  const auto cells =
+      (file_size + sealed_cell_size + hash32::size - 1) / (sealed_cell_size + hash32::size);
+  if (file_size <= cells * hash32::size) return std::nullopt;
+  const auto size = file_size - cells * hash32::size;
+  if (cell_count(size) != cells) return std::nullopt;
+  return size;
 }
 
 store::store(std::string path, db::file folder, db::store& index, bytes prefix)
@@ -256,8 +266,10 @@ expected<cell_range> store::read_file(const object_id& id, cell_range range,
   KEYFOLD_TRY(const auto file_size, db::size_of(f));
   if (file_size != range.object_size + hashes.size()) return fail_damaged();
   range.cells.resize(clip(range, count));
-  KEYFOLD_CHECK(db::read_at(f, range.first * sealed_cell_size, range.cells));
-  KEYFOLD_CHECK(db::read_at(f, range.object_size, hashes));
+  // What the disk does not give back is as bad as other bytes.
+  if (!db::read_at(f, range.first * sealed_cell_size, range.cells) ||
+      !db::read_at(f, range.object_size, hashes))
+    return fail_damaged();
   range.hashes = split_hashes(hashes);
   return range;
 }
@@ -303,12 +315,54 @@ expected<void> store::put_aside(const object_id& id) {
   if (!size) return {};
   const auto name = name_of(id);
   if (!is_small(*size))
-    ::renameat(folder_.get(), name.c_str(), folder_.get(), (name + ".damaged").c_str());
+    ::renameat(folder_.get(), name.c_str(), folder_.get(), (name + damaged_suffix).c_str());
   db::batch changes;
   KEYFOLD_TRY(auto small, index_.get(key('d', id)));
-  if (small) changes.emplace(key('x', id), std::move(*small));
+  changes.emplace(key('x', id), small ? std::move(*small) : bytes{});
   KEYFOLD_CHECK(take_out(id, *size, std::move(changes)));
   return fail(errc::damaged, "the stored object " + to_text(id) + " was damaged, and is put aside");
+}
+
+expected<std::vector<object_id>> store::aside() const {
+  bytes entries = prefix_;
+  entries.push_back('x');
+  std::vector<object_id> out;
+  KEYFOLD_CHECK(index_.scan(entries, {}, [&](bytes_view k, bytes_view) {
+    if (const auto id = object_id::from(k.subspan(entries.size()))) out.push_back(*id);
+    return true;
+  }));
+  return out;
+}
+
+expected<void> store::drop_aside(const object_id& id) {
+  const std::lock_guard lock(changing_);
+  const auto name = name_of(id) + damaged_suffix;
+  if (::unlinkat(folder_.get(), name.c_str(), 0) != 0 && errno != ENOENT)
+    return db::fail_from_errno("cannot remove " + name);
+  return index_.write({{key('x', id), std::nullopt}}, false);
+}
+
+expected<std::size_t> store::adopt_files() {
+  const std::lock_guard lock(changing_);
+  db::batch found;
+  std::uint64_t sum = 0;
+  std::error_code failed;
+  fs::recursive_directory_iterator at(path_, failed);
+  for (; !failed && at != fs::recursive_directory_iterator(); at.increment(failed)) {
+    const auto id = object_id::from_text(at->path().filename().string());
+    if (!id || !at->is_regular_file(failed)) continue;
+    KEYFOLD_TRY(const bool here, has(*id));
+    const auto size = object_size_of(at->file_size(failed));
+    if (here || !size || is_small(*size)) continue;
+    bytes value;
+    append_u64(value, *size);
+    found.emplace(key('i', *id), std::move(value));
+    sum += *size;
+  }
+  if (failed) return fail(errc::io_failed, "cannot list " + path_ + ": " + failed.message());
+  KEYFOLD_CHECK(index_.write(found, true));
+  total_ += sum;
+  return found.size();
 }
 
 expected<void> store::take_out(const object_id& id, std::uint64_t size, db::batch changes) {

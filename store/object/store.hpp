@@ -5,7 +5,7 @@
 //   db: prefix ‖ 'i' ‖ id -> u64 object size      an object is here if and only if it has this
 //       prefix ‖ 'd' ‖ id -> as a file            up to 32 KiB
 //       prefix ‖ 'p' ‖ id -> nothing              being put; left by a crash, its file is removed
-//       prefix ‖ 'x' ‖ id -> as 'd'               put aside: damaged
+//       prefix ‖ 'x' ‖ id -> as 'd', or nothing   put aside: damaged; a file is then <name>.damaged
 //
 // A batch: temporary files, renamed into place, one syncfs, then the index entries in one synced
 // write. So a name that the index shows has all its bytes on the disk; what a crash leaves before
@@ -37,6 +37,10 @@ class recent_objects {
   std::size_t bytes_ = 0;
 };
 
+/// The size of an object of which that many bytes are kept, with the hashes of its cells; nullopt where no object takes
+/// so many.
+[[nodiscard]] std::optional<std::uint64_t> object_size_of(std::uint64_t kept);
+
 /// Thread-safe; blocks on the disk.
 class store {
  public:
@@ -58,6 +62,13 @@ class store {
   [[nodiscard]] expected<bool> has(const object_id& id) const;
   /// The object's size in bytes; nullopt when it is not here.
   [[nodiscard]] expected<std::optional<std::uint64_t>> size_of(const object_id& id) const;
+  /// Takes in the files that the index does not have: after the index was lost. What is in them is checked when
+  /// they are read. Gives how many.
+  [[nodiscard]] expected<std::size_t> adopt_files();
+  /// Those that were put aside, ascending.
+  [[nodiscard]] expected<std::vector<object_id>> aside() const;
+  /// Removes what was put aside of an object, for good.
+  [[nodiscard]] expected<void> drop_aside(const object_id& id);
   /// Removes those that are here.
   [[nodiscard]] expected<void> remove(std::span<const object_id> ids);
   /// Visits all, ascending by id, until `visit` returns false.

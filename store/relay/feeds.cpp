@@ -28,10 +28,22 @@ bool feeds::holds(workspace_id workspace, const object_id& object) const {
 
 void feeds::keep(workspace_id workspace, const object_id& object) {
   state_.put(key_of('o', workspace.view(), object.view()), {});
+  state_.erase(key_of('w', workspace.view(), object.view()));
 }
 
 void feeds::lose(workspace_id workspace, const object_id& object) {
   state_.erase(key_of('o', workspace.view(), object.view()));
+  state_.put(key_of('w', workspace.view(), object.view()), {});
+}
+
+std::vector<object_id> feeds::lost(workspace_id workspace, std::size_t max) const {
+  std::vector<object_id> out;
+  const auto prefix = key_of('w', workspace.view());
+  state_.scan(prefix, {}, [&](bytes_view key, bytes_view) {
+    if (const auto id = object_id::from(key.subspan(prefix.size()))) out.push_back(*id);
+    return out.size() < max;
+  });
+  return out;
 }
 
 std::vector<object_id> feeds::wanted(workspace_id workspace, std::span<const feed::entry> entries,

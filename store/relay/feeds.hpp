@@ -1,8 +1,8 @@
 // What the relay holds of feeds and objects: for each workspace the index of its feeds, and which
 // objects lie in the object store.
 //
-//   'f' workspace id: the feed index     'o' workspace id, object id -> nothing     'h' user id ->
-//   u64 feed heads
+//   'f' workspace id: the feed index     'h' user id -> u64 feed heads
+//   'o' workspace id, object id -> nothing: held     'w' the same: lost, and wanted again
 #pragma once
 
 #include <map>
@@ -24,6 +24,8 @@ class feeds {
   [[nodiscard]] bool holds(workspace_id workspace, const object_id& object) const;
   void keep(workspace_id workspace, const object_id& object);
   void lose(workspace_id workspace, const object_id& object);
+  /// At most `max` of those that were lost and did not come again.
+  [[nodiscard]] std::vector<object_id> lost(workspace_id workspace, std::size_t max) const;
   /// Objects that the entries need and that are not held: each once, at most `max`.
   [[nodiscard]] std::vector<object_id> wanted(workspace_id workspace,
                                               std::span<const feed::entry> entries,

@@ -129,8 +129,9 @@ class organization {
   [[nodiscard]] expected<void> check_get(session_number session, workspace_id workspace,
                                          const object_id& object) const;
   void object_stored(workspace_id workspace, const object_id& object);
-  /// The object store does not have it any more, or it is damaged: it is wanted again.
-  void object_lost(workspace_id workspace, const object_id& object);
+  /// The object store does not have it any more, or it is damaged: it is wanted again, and everybody who is
+  /// subscribed there, now or later, is told.
+  effects object_lost(workspace_id workspace, const object_id& object);
 
   // -- invitations
   // ------------------------------------------------------------------------------------------

@@ -20,7 +20,10 @@ answered<std::vector<feed::feed_head>> organization::subscribe(
   if (!allowed) return {fail(allowed), {}};
   sessions_.at(session).subscriptions.insert_or_assign(workspace,
                                                        replica::delivery(std::move(frontier)));
-  return {feeds_.index(workspace).frontier(), {{session, news::feed_grew{workspace}}}};
+  effects out{{session, news::feed_grew{workspace}}};
+  if (auto lost = feeds_.lost(workspace, max_wanted); !lost.empty())
+    out.push_back({session, news::objects_wanted{workspace, std::move(lost)}});
+  return {feeds_.index(workspace).frontier(), std::move(out)};
 }
 
 expected<feed::slice> organization::deliver(session_number session, workspace_id workspace,
@@ -187,8 +190,13 @@ void organization::object_stored(workspace_id workspace, const object_id& object
   feeds_.keep(workspace, object);
 }
 
-void organization::object_lost(workspace_id workspace, const object_id& object) {
+effects organization::object_lost(workspace_id workspace, const object_id& object) {
   feeds_.lose(workspace, object);
+  effects out;
+  for (const auto& [session, state] : sessions_)
+    if (state.subscriptions.contains(workspace))
+      out.push_back({session, news::objects_wanted{workspace, {object}}});
+  return out;
 }
 
 }  // namespace keyfold::relay

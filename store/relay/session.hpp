@@ -52,6 +52,11 @@ struct ledger_advanced {
 struct feed_grew {
   workspace_id workspace;
 };
+/// Objects that were lost here, and that entries of the workspace need.
+struct objects_wanted {
+  workspace_id workspace;
+  std::vector<object_id> objects;
+};
 struct presence {
   device_id device;
   bool online = false;
@@ -79,8 +84,8 @@ struct ended {
 
 struct effect {
   session_number to = 0;
-  std::variant<news::ledger_advanced, news::feed_grew, news::presence, news::invitation_changed,
-               news::conduit, news::invitation_over, news::ended>
+  std::variant<news::ledger_advanced, news::feed_grew, news::objects_wanted, news::presence,
+               news::invitation_changed, news::conduit, news::invitation_over, news::ended>
       what;
 };
 using effects = std::vector<effect>;

@@ -1,5 +1,7 @@
 #include "store/replica/fetch.hpp"
 
+#include <algorithm>
+
 namespace keyfold::replica {
 
 fetch::queue_key fetch::key_of(const object_id& object, const want_state& want) {
@@ -12,11 +14,14 @@ fetch::effects fetch::want(const object_id& object, std::size_t size, std::uint6
   if (fresh) {
     want.size = size;
     want.since = next_since_++;
+  } else if (want.unavailable) {
+    want.unavailable = false;
+    for (auto& [number, at] : replicas_) at.lacking.erase(object);
   } else if (urgency <= want.urgency) {
     return {};
   }
   queue_.erase(key_of(object, want));
-  want.urgency = urgency;
+  want.urgency = std::max(want.urgency, urgency);
   if (!want.asked && !want.unavailable) queue_.insert(key_of(object, want));
   return plan();
 }
@@ -45,8 +50,12 @@ fetch::effects fetch::replica_down(replica_number replica) {
 }
 
 fetch::effects fetch::got(replica_number replica, const object_id& object, bool good) {
-  if (!good) return lacks(replica, object);
-  if (replicas_.contains(replica)) settle(replica, object);
+  const auto found = replicas_.find(replica);
+  if (!good) {
+    if (found != replicas_.end()) found->second.wrong.insert(object);
+    return lacks(replica, object);
+  }
+  if (found != replicas_.end()) settle(replica, object);
   return unwant(object);
 }
 
@@ -86,7 +95,7 @@ std::optional<replica_number> fetch::choose(const object_id& object, std::size_t
   std::size_t least = 0;
   lacking = true;
   for (const auto& [number, at] : replicas_) {
-    if (at.lacking.contains(object)) continue;
+    if (at.lacking.contains(object) || at.wrong.contains(object)) continue;
     lacking = false;
     const bool room = at.under_way.size() < tuning_.requests &&
                       (at.bytes == 0 || at.bytes + size <= tuning_.window) &&
@@ -96,6 +105,11 @@ std::optional<replica_number> fetch::choose(const object_id& object, std::size_t
     least = at.bytes;
   }
   return best;
+}
+
+bool fetch::is_unavailable(const object_id& object) const {
+  const auto found = wanted_.find(object);
+  return found != wanted_.end() && found->second.unavailable;
 }
 
 bool fetch::any_room() const {

@@ -40,7 +40,7 @@ class fetch {
 
   using effects = std::vector<fetch_effect>;
   /// Wants an object of about `size` bytes; a greater `urgency` goes first. Wanting it again raises
-  /// its urgency.
+  /// its urgency, and where it was not to be had, it is asked for again.
   [[nodiscard]] effects want(const object_id& object, std::size_t size, std::uint64_t urgency);
   /// Nobody wants it any more; a request under way may still be answered.
   [[nodiscard]] effects unwant(const object_id& object);
@@ -55,6 +55,8 @@ class fetch {
   [[nodiscard]] effects maybe_has(replica_number replica);
 
   [[nodiscard]] bool wants(const object_id& object) const { return wanted_.contains(object); }
+  /// Every connected replica was asked for it, in vain.
+  [[nodiscard]] bool is_unavailable(const object_id& object) const;
   [[nodiscard]] std::size_t wanted() const { return wanted_.size(); }
 
  private:
@@ -69,6 +71,7 @@ class fetch {
     std::map<object_id, std::size_t> under_way;
     std::size_t bytes = 0;
     std::set<object_id> lacking;
+    std::set<object_id> wrong;  ///< of which it gave other bytes
   };
   using queue_key =
       std::tuple<std::uint64_t, std::uint64_t, object_id>;  ///< urgency inverted, since, object

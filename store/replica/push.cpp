@@ -102,11 +102,16 @@ push::effects push::push_answered(std::size_t accepted, std::span<const object_i
   for (const auto& object : done.needed) objects_.erase(object);
   if (done.last_own && accepted == places.size()) out.push_back(durable{*done.last_own});
   if (accepted == 0) return stall({errc::unknown, "the replica took none of the entries"});
-  for (const auto& object : wanted)
-    if (size_of_(object) && !under_way_.contains(object)) to_put_.push_back(object);
-  auto next = step();
+  auto next = this->wanted(wanted);
   out.insert(out.end(), next.begin(), next.end());
   return out;
+}
+
+push::effects push::wanted(std::span<const object_id> objects) {
+  if (!delivery_) return {};
+  for (const auto& object : objects)
+    if (size_of_(object) && !under_way_.contains(object)) to_put_.push_back(object);
+  return step();
 }
 
 push::effects push::push_refused(const error& reason, std::span<const entry_hash> lacks) {

@@ -92,6 +92,8 @@ class push {
   /// Entries were signed and stored; or not as many as asked for, for `reason` (a rotation is due, no
   /// right to write): stalls.
   [[nodiscard]] effects sign_answered(const std::optional<error>& reason = {});
+  /// The replica has lost these, and wants them again: those that are here are put.
+  [[nodiscard]] effects wanted(std::span<const object_id> objects);
   /// The first `accepted` entries of the batch are held; the replica wants these objects.
   [[nodiscard]] effects push_answered(std::size_t accepted, std::span<const object_id> wanted);
   /// `lacks`: with `errc::lacks_entries`.

@@ -188,6 +188,10 @@ std::vector<entry_incident> engine::retry_unread() {
   return out;
 }
 
+std::vector<bytes> engine::saved_journal(db::view& state) {
+  return feed::pending_records(db::prefixed(state, {feed_part}));
+}
+
 void engine::begin_generation() {
   // The tree forgets the pending entries under their old orders while these are still known.
   std::map<std::uint64_t, std::vector<operation>> operations;

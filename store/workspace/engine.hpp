@@ -128,6 +128,14 @@ class engine {
   /// remove() by path; a folder with something in it only if `recursive` (`errc::folder_not_empty`).
   [[nodiscard]] expected<void> remove_at(std::span<const std::string> path, bool recursive);
 
+  // -- after a damaged database ---------------------------------------------------------------------
+
+  /// The journal in another database, for restore(); `state` as an engine's.
+  [[nodiscard]] static std::vector<bytes> saved_journal(db::view& state);
+  /// Journals the changes of such a journal, once the own entries are back: but for those that entries have already,
+  /// and those that cannot be read. Gives how many. Fails as local changes do.
+  [[nodiscard]] expected<std::size_t> restore(std::span<const bytes> saved);
+
   // -- entries --------------------------------------------------------------------------------------
 
   /// Takes entries as they come from a replica, the past first. One under a key that is not held is not taken:

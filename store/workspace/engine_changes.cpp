@@ -1,6 +1,7 @@
 // Local changes: what a person does, as operations. Planned wholly before anything is written.
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "store/workspace/engine.hpp"
 
@@ -334,6 +335,28 @@ expected<void> engine::remove_at(path_view path, bool recursive) {
     return fail(errc::folder_not_empty, "the folder is not empty");
   KEYFOLD_CHECK(remove(item_of(what)));
   return {};
+}
+
+expected<std::size_t> engine::restore(std::span<const bytes> saved) {
+  std::set<bytes> known;
+  feeds_.visit_arrivals(0, [&](const feed::held_entry& held) {
+    if (held.order.device != setup_.device) return true;
+    const auto e = feeds_.find_entry(held.order.hash);
+    const auto operations = e ? read_payload(*e) : fail(errc::not_found);
+    if (operations)
+      for (const auto& o : *operations) known.insert(encode_payload({{o}}));
+    return true;
+  });
+  plan changes;
+  for (const auto& record : saved) {
+    const auto pending = feed::decode_pending(record);
+    const auto decoded = pending ? decode_payload(pending->operation) : fail(errc::malformed);
+    if (!decoded || decoded->operations.size() != 1) continue;
+    if (known.contains(encode_payload(*decoded))) continue;
+    changes.push_back({decoded->operations.front(), pending->needed});
+  }
+  if (!changes.empty()) KEYFOLD_CHECK(record(changes));
+  return changes.size();
 }
 
 }  // namespace keyfold::workspace

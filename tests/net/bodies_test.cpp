@@ -76,6 +76,7 @@ TEST_CASE("bodies of objects travel and are strict") {
   check_body(object_put{board, id<object_id>(5)});
   check_body(object_get{board, id<object_id>(5), 3, 4});
   check_body(object_get_answer{2'000'000, {id<hash32>(1)}});
+  check_body(objects_wanted{board, {id<object_id>(5)}});
 }
 
 TEST_CASE("bodies of invitations and conduits travel and are strict") {

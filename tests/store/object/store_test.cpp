@@ -208,6 +208,45 @@ TEST_CASE("A5: a damaged range, hash list, length or small object is refused") {
   CHECK_FALSE(*d.objects->has(small.id()));
 }
 
+TEST_CASE("what was put aside is listed until it is dropped") {
+  disk d;
+  const auto large = make(1, 100'000);
+  const auto small = make(2, 100);
+  REQUIRE(d.objects->put(std::vector{large, small}));
+  CHECK(d.objects->aside()->empty());
+  flip(d.files()[0], 7);
+  CHECK_FALSE(d.objects->get(large.id()));
+  CHECK(*d.objects->aside() == std::vector{large.id()});
+  REQUIRE(d.objects->put(std::vector{large}));
+  CHECK(d.objects->aside()->size() == 1);
+  REQUIRE(d.objects->drop_aside(large.id()));
+  CHECK(d.objects->aside()->empty());
+  CHECK(d.files().size() == 1);
+  CHECK(*d.objects->get(large.id()));
+}
+
+TEST_CASE("files are taken in again after the index was lost, and checked when they are read") {
+  disk d;
+  const std::vector objects{make(1, 100'000), make(2, sealed_cell_size * 3), make(3, 33 * 1024)};
+  REQUIRE(d.objects->put(objects));
+  fs::create_directories(d.folder / "objects" / "A" / "B");
+  keyfold::test::write_file(d.folder / "objects" / "A" / "B" / "stray", "no object");
+  d.index = db::memory_store();
+  d.objects = d.reopen();
+  CHECK(d.objects->total_size() == 0);
+  CHECK(d.objects->adopt_files().value() == 3);
+  CHECK(d.objects->adopt_files().value() == 0);
+  std::uint64_t sum = 0;
+  for (const auto& o : objects) {
+    sum += o.size();
+    const auto got = d.objects->get(o.id());
+    REQUIRE(got);
+    REQUIRE(*got);
+    CHECK((*got)->data().size() == o.size());
+  }
+  CHECK(d.objects->total_size() == sum);
+}
+
 TEST_CASE("a crash before the last step of a put leaves nothing visible, and no file for ever") {
   const auto o = make(1, 100'000);
   for (int good = 0; good < 2; ++good) {

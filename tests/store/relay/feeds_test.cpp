@@ -168,6 +168,25 @@ TEST_CASE("a push is told which of its objects are wanted") {
   CHECK(w.push(w.bob_session, w.workspace, {entry}).answer.value().wanted == std::vector{here});
 }
 
+TEST_CASE("who is subscribed, now or later, is told what was lost until it is put again") {
+  papers w;
+  const object_id object{{1}};
+  w.core->object_stored(w.workspace, object);
+  REQUIRE(w.core->subscribe(w.bob_session, w.workspace, {}).answer);
+  const auto lost = w.core->object_lost(w.workspace, object);
+  const auto told = relay_world::told<news::objects_wanted>(lost, w.bob_session);
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].workspace == w.workspace);
+  CHECK(told[0].objects == std::vector{object});
+  CHECK(relay_world::told<news::objects_wanted>(lost, w.carol_session).empty());
+  const auto later = w.core->subscribe(w.carol_session, w.workspace, {});
+  CHECK(relay_world::told<news::objects_wanted>(later.effects, w.carol_session).size() == 1);
+  CHECK(code(w.core->check_get(w.carol_session, w.workspace, object)) == errc::not_found);
+  w.core->object_stored(w.workspace, object);
+  const auto after = w.core->subscribe(w.alice_session, w.workspace, {});
+  CHECK(relay_world::told<news::objects_wanted>(after.effects, w.alice_session).empty());
+}
+
 TEST_CASE("objects are put by writers, and had by readers of their workspace") {
   papers w;
   const object_id object{{1}};

@@ -56,6 +56,21 @@ TEST_CASE("wanting an object again raises its urgency, and does not ask for it t
   CHECK(gets(f.got(1, a, true)).at(0).object == c);
 }
 
+TEST_CASE("an object that was not to be had is asked for again when it is wanted again") {
+  const auto random = seeded_random(12);
+  fetch f;
+  (void)f.replica_up(1);
+  const auto lost = random->id<object_id>();
+  REQUIRE(gets(f.want(lost, 1, 1)).size() == 1);
+  CHECK(unavailable(f.lacks(1, lost)) == 1);
+  CHECK(f.is_unavailable(lost));
+  CHECK(gets(f.want(lost, 1, 1)).size() == 1);
+  CHECK_FALSE(f.is_unavailable(lost));
+  // But not where it gave other bytes.
+  CHECK(unavailable(f.got(1, lost, false)) == 1);
+  CHECK(unavailable(f.want(lost, 1, 1)) == 1);
+}
+
 TEST_CASE("a replica is asked for no more than its window, but for one object of any size") {
   const auto random = seeded_random(3);
   fetch f({.requests = 8, .window = 100});
@@ -78,7 +93,6 @@ TEST_CASE("what one replica lacks is asked for elsewhere, and told once when nob
   const auto second = gets(f.lacks(first, a)).at(0).replica;
   CHECK(first != second);
   CHECK(unavailable(f.lacks(second, a)) == 1);
-  CHECK(f.want(a, 10, 2).empty());
   CHECK(f.wants(a));
   CHECK(gets(f.maybe_has(first)).size() == 1);
 }

@@ -1,0 +1,265 @@
+#!/usr/bin/env python3
+"""Disks that are full, read-only or give back other bytes than they were given, at an agent, in a mirror, at the relay.
+
+Full and read-only disks are small tmpfs; where none may be mounted, these tests are skipped."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import keyfold
+from keyfold import DONE, FAILED, TIMED_OUT, UNREACHABLE, wait_until
+
+MIB = 1024 * 1024
+
+
+def content(number, size):
+    """Bytes that differ everywhere from those of any other number."""
+    return b"".join(b"%d %d\n" % (number, line) for line in range(size // 10))[:size]
+
+
+def flip(path, at=100):
+    """Another byte, as a failing disk gives it."""
+    with open(path, "r+b") as file:
+        file.seek(at)
+        byte = file.read(1)
+        file.seek(at)
+        file.write(bytes([byte[0] ^ 1]))
+
+
+def object_files(folder):
+    return sorted(p for p in Path(folder).rglob("objects/**/*") if p.is_file() and len(p.name) == 52)
+
+
+class Disk:
+    """A small file system of its own."""
+
+    def __init__(self, case, name, size):
+        self.folder = case.world.folder / name
+        self.folder.mkdir()
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", self.folder],
+                              capture_output=True, text=True)
+        if done.returncode != 0:
+            case.skipTest(f"no tmpfs can be mounted here: {done.stderr.strip()}")
+        case.addCleanup(subprocess.run, ["umount", "-l", self.folder], check=True)
+
+    def remount(self, options):
+        subprocess.run(["mount", "-o", f"remount,{options}", self.folder], check=True)
+
+    def fill(self):
+        """Not a byte is left."""
+        facts = os.statvfs(self.folder)
+        with open(self.folder / "ballast", "wb") as file:
+            os.posix_fallocate(file.fileno(), 0, facts.f_bavail * facts.f_frsize)
+
+    def free(self):
+        (self.folder / "ballast").unlink()
+
+
+class Case(keyfold.Case):
+    def wrong(self, home):
+        """The checks of doctor that found something wrong, by their names."""
+        return {row["check"]: row for row in home.run("doctor", expect=(DONE, FAILED)) if not row["ok"]}
+
+    def state(self, home, workspace="papers"):
+        return home.run("status", workspace)
+
+    def file_state(self, home, path):
+        return next((f for f in self.state(home)["files"] if f["path"] == path), None)
+
+
+class FullDisks(Case):
+    def organization(self, alice_on=None, relay_on=None):
+        self.relay = self.world.relay("--open", data=relay_on)
+        self.alice = self.world.home("alice", folder=alice_on)
+        self.bob = self.world.home("bob")
+        self.alice.create_organization(self.relay)
+        self.alice.invite(self.bob)
+        self.alice.run("workspace", "create", "papers")
+        self.alice.share("papers", self.bob, "contributor")
+
+    def test_an_agent_on_a_full_disk_acknowledges_nothing_it_loses_and_goes_on_with_room(self):
+        disk = Disk(self, "disk", "96m")
+        self.organization(alice_on=disk.folder / "alice")
+        kept = {"before": content(0, 100_000)}
+        self.alice.put_bytes(kept["before"], "papers:/before")
+        self.alice.sync("papers")
+        disk.fill()
+        # A page or so that the database's log has already may still take something.
+        for number in range(200):
+            size = 500 if number % 2 else 200_000
+            answer = self.alice.put_bytes(content(number, size), f"papers:/{number}", expect=(DONE, FAILED))
+            if answer.get("ok"):
+                kept[str(number)] = content(number, size)
+            elif size == 500:
+                break
+        self.assertEqual(answer["error"]["code"], "disk_full", answer)
+        self.assertIn("disk", self.wrong(self.alice))
+        self.assertEqual(self.alice.cat("papers:/before"), kept["before"])
+
+        disk.free()
+        wait_until(lambda: self.alice.put_bytes(b"after", "papers:/after", expect=(DONE, FAILED)).get("ok"),
+                   "alice's agent goes on by itself")
+        kept["after"] = b"after"
+        self.alice.sync("papers")
+        self.assertEqual(self.wrong(self.alice), {})
+        self.alice.stop_agent()
+        self.alice.restart_agent()
+        self.alice.sync("papers")
+        self.bob.sync("papers")
+        for home in (self.alice, self.bob):
+            self.assertEqual(home.names("papers:/"), sorted(kept))
+            for name, data in kept.items():
+                self.assertEqual(home.cat(f"papers:/{name}"), data, name)
+
+    def test_a_mirror_on_a_full_disk_has_no_torn_file_and_goes_on_with_room(self):
+        disk = Disk(self, "disk", "8m")
+        self.organization()
+        files = {f"{n}.bin": content(n, 3 * MIB) for n in range(5)}
+        for name, data in files.items():
+            self.alice.put_bytes(data, f"papers:/{name}")
+        self.alice.sync("papers")
+        mirror = disk.folder / "mirror"
+        self.bob.run("workspace", "mirror", "papers", mirror)
+        wait_until(lambda: self.state(self.bob)["state"] == "disk_full", "bob's mirror says that the disk is full")
+        self.assertIn("mirror papers", self.wrong(self.bob))
+        self.assertEqual(self.bob.sync("papers", expect=FAILED)["error"]["code"], "disk_full")
+        there = [p for p in mirror.iterdir() if not p.name.startswith(".keyfold")]
+        for path in there:
+            self.assertEqual(path.read_bytes(), files[path.name], path.name)
+        self.assertLess(len(there), len(files))
+
+        disk.remount("size=64m")
+        wait_until(lambda: self.state(self.bob)["state"] == "synced", "bob's mirror goes on by itself")
+        self.assertEqual({p.name: p.read_bytes() for p in mirror.iterdir() if p.name != ".keyfold"}, files)
+
+    def test_a_full_relay_is_said_and_used_again_when_it_has_room(self):
+        disk = Disk(self, "disk", "96m")
+        self.organization(relay_on=disk.folder / "relay")
+        self.alice.put_bytes(b"before", "papers:/before")
+        self.alice.sync("papers")
+        disk.fill()
+        big = content(1, 2 * MIB)
+        self.alice.put_bytes(big, "papers:/big")  # it needs only this device
+        said = wait_until(lambda: self.wrong(self.alice), "alice's doctor says it")
+        self.assertTrue(any("disk is full" in row["message"] or "No space" in row["message"]
+                            for row in said.values()), said)
+        self.alice.run("sync", "papers", "--timeout", "1", expect=(FAILED, UNREACHABLE, TIMED_OUT))
+        disk.free()
+        self.alice.sync("papers")
+        self.bob.sync("papers")
+        self.assertEqual(self.bob.cat("papers:/big"), big)
+        self.relay.stop()
+        self.relay.start()
+        wait_until(lambda: self.wrong(self.alice) == {}, "all is well with alice")
+        self.assertEqual(self.alice.cat("papers:/before"), b"before")
+
+    def test_a_read_only_disk_is_said_and_nothing_is_lost(self):
+        disk = Disk(self, "disk", "96m")
+        self.organization(alice_on=disk.folder / "alice")
+        self.alice.put_bytes(b"one", "papers:/one")
+        self.alice.stop_agent()
+        disk.remount("ro")
+        self.assertIn("read-only", self.wrong(self.alice)["disk"]["message"])
+        self.alice.unlock(expect=(FAILED, UNREACHABLE))
+        disk.remount("rw")
+        self.alice.restart_agent()
+        self.alice.sync("papers")
+        self.assertEqual(self.bob.cat("papers:/one") if self.bob.sync("papers") else None, b"one")
+
+    def test_a_mirror_on_a_read_only_disk_says_so_and_goes_on_when_it_can_write(self):
+        disk = Disk(self, "disk", "16m")
+        self.organization()
+        mirror = disk.folder / "mirror"
+        self.bob.run("workspace", "mirror", "papers", mirror)
+        self.bob.sync("papers")
+        disk.remount("ro")
+        self.alice.put_bytes(b"one", "papers:/one")
+        self.alice.sync("papers")
+        row = wait_until(lambda: self.wrong(self.bob).get("mirror papers"), "bob's doctor says it")
+        self.assertIn("read-only", row["message"])
+        disk.remount("rw")
+        wait_until((mirror / "one").exists, "bob's mirror goes on by itself")
+
+
+class DamagedObjects(Case):
+    def setUp(self):
+        super().setUp()
+        self.alice, self.bob = self.start_organization("bob")
+        self.alice.run("workspace", "create", "papers")
+        self.alice.share("papers", self.bob, "contributor")
+        self.data = content(7, 300_000)
+        self.alice.put_bytes(self.data, "papers:/file")
+        self.alice.sync("papers")
+        self.bob.sync("papers")
+
+    def damage(self, folder):
+        found = object_files(folder)
+        self.assertTrue(found, folder)
+        for path in found:
+            flip(path)
+        return found
+
+    def test_a_damaged_object_is_never_shown_and_fetched_again(self):
+        self.damage(self.alice.folder)
+        self.assertEqual(self.alice.cat("papers:/file"), self.data)
+        row = self.wrong(self.alice)["objects of alice-laptop"]
+        self.assertIn("good copies were fetched since", row["message"])
+        self.alice.run("doctor", "--mend")
+        self.assertEqual(self.wrong(self.alice), {})
+
+    def test_without_the_relay_a_damaged_object_is_said_to_lack(self):
+        self.damage(self.alice.folder)
+        self.relay.stop()
+        target = self.world.folder / "got"
+        answer = self.alice.run("get", "papers:/file", target, expect=UNREACHABLE)
+        self.assertIn("not here", answer["error"]["message"])
+        self.assertFalse(target.exists())
+        file = self.file_state(self.alice, "/file")
+        self.assertEqual((file["state"], file["reason"]), ("remote", "offline"))
+        self.assertIn("objects of alice-laptop", self.wrong(self.alice))
+        self.relay.start()
+        wait_until(lambda: self.alice.run("get", "papers:/file", target, expect=None).get("ok"), "the file comes")
+        self.assertEqual(target.read_bytes(), self.data)
+
+    def test_a_mirror_is_written_from_a_damaged_object_only_after_that_was_fetched_again(self):
+        self.assertEqual(self.bob.cat("papers:/file"), self.data)
+        self.damage(self.bob.folder)
+        mirror = self.world.folder / "mirror"
+        self.bob.run("workspace", "mirror", "papers", mirror)
+        self.bob.sync("papers")
+        wait_until((mirror / "file").exists, "the file is mirrored")
+        self.assertEqual((mirror / "file").read_bytes(), self.data)
+
+    def test_a_missing_object_is_fetched_again(self):
+        for path in object_files(self.alice.folder):
+            path.unlink()
+        self.assertEqual(self.alice.cat("papers:/file"), self.data)
+
+    def test_the_relay_asks_for_what_it_lost_and_a_device_that_has_it_puts_it_again(self):
+        self.damage(self.relay.data)
+        target = self.world.folder / "got"
+        wait_until(lambda: self.bob.run("get", "papers:/file", target, expect=None).get("ok"),
+                   "alice has put the object again")
+        self.assertEqual(target.read_bytes(), self.data)
+
+    def test_who_has_what_the_relay_lost_is_told_when_he_comes(self):
+        self.alice.stop_agent()
+        self.damage(self.relay.data)
+        target = self.world.folder / "got"
+        for _ in range(2):  # the second one is answered, too
+            answer = self.bob.run("get", "papers:/file", target, expect=FAILED)
+            self.assertEqual(answer["error"]["code"], "not_found")
+        file = self.file_state(self.bob, "/file")
+        self.assertEqual((file["state"], file["reason"]), ("remote", "unavailable"))
+        self.alice.restart_agent()
+        wait_until(lambda: self.bob.run("get", "papers:/file", target, expect=None).get("ok"),
+                   "alice has put the object again")
+        self.assertEqual(target.read_bytes(), self.data)
+
+
+if __name__ == "__main__":
+    keyfold.main()
