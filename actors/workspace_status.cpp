@@ -45,8 +45,9 @@ bool has_unwritable(const mirror_report& mirror) {
 
 std::string overall(const workspace_state& s, bool pending) {
   if (!ledger::may_read(s.role())) return "revoked";
-  if (s.mirror_said && s.mirror_said->trouble())
-    return std::string(to_string(s.mirror_said->trouble()->code));
+  const auto trouble = s.mirror_said ? s.mirror_said->trouble() : std::nullopt;
+  // With too few watches the mirror works, but later.
+  if (trouble && trouble->code != errc::watch_limit) return std::string(to_string(trouble->code));
   if (s.engine.read_only()) return "update_needed";
   if (s.stalled && s.stalled->code == errc::role_insufficient) return "read_only";
   if (s.mirror_said && has_unwritable(*s.mirror_said)) return "read_only";
@@ -76,7 +77,10 @@ workspace_status status_of(workspace_pointer self, const get_workspace_status& w
   out.total_files = totals.files;
   out.total_bytes = totals.bytes;
   out.state = overall(s, out.up > 0 || out.down > 0);
-  if (s.mirror_said) out.mirror = s.mirror_said->folder();
+  if (s.mirror_said) {
+    out.mirror = s.mirror_said->folder();
+    out.trouble = s.mirror_said->trouble();
+  }
   if (!wanted.files) return out;
   if (const auto root = s.engine.find({}))
     walk(s, *root, "", s.engine.pending_nodes(), wanted.all, out.files);
