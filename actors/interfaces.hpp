@@ -187,7 +187,7 @@ struct workspace_status {
   std::uint64_t total_files = 0;
   std::uint64_t total_bytes = 0;
   std::optional<std::string> mirror;  ///< its folder
-  std::optional<error> trouble;       ///< of the mirror, or why sending stands still
+  std::optional<error> trouble;  ///< of the mirror, also where `state` does not tell it; or why sending stands still
 };
 struct get_workspace_status {
   bool files = false;  ///< those that are not synced

@@ -191,7 +191,9 @@ expected<bool> apply_tree(self_pointer self, caf::scoped_actor& blocking) {
     return reader.read_all(sink, lacking);
   };
   KEYFOLD_CHECK(s.root.check(s.marker));
-  KEYFOLD_TRY(const auto report, mirror::apply(s.root, s.base, plan, content, system_random()));
+  if (mirror::changes_rules(s.base, plan)) s.rescan.insert("");
+  KEYFOLD_TRY(const auto report,
+              mirror::apply(s.root, s.base, plan, content, system_random(), s.ignored));
   KEYFOLD_CHECK(s.transaction.commit(true));
   s.rescan.insert(report.rescan.begin(), report.rescan.end());
   // What waits for its content is planned again when that has come, all else once the disk was read.
@@ -200,6 +202,7 @@ expected<bool> apply_tree(self_pointer self, caf::scoped_actor& blocking) {
   for (const auto& skipped : report.skipped) {
     // Missing only once it was read: it was damaged, and is fetched in another run.
     if (skipped.why.code == errc::objects_missing && s.wanted.empty()) schedule(self);
+    if (skipped.why.code == errc::changed_on_disk) s.in_the_way.insert(skipped.path);
     if (skipped.why.code != errc::objects_missing)
       spdlog::info("mirror {}: {} is left: {}", s.root.folder(), skipped.path, skipped.why.message);
   }
@@ -232,7 +235,9 @@ mirrored run_rounds(self_pointer self, bool everything, mirror::brake brake) {
 
 void tell_report(mirror_state& s, const mirrored& result) {
   std::optional<error> trouble = result ? s.watch->trouble() : std::optional(result.error());
-  auto files = s.ignored;
+  std::vector<file_status> files;
+  for (const auto& [path, thing] : s.ignored)
+    files.push_back({"/" + path, file_state::ignored, thing.reason});
   files.insert(files.end(), s.unwritten.begin(), s.unwritten.end());
   s.report->set(std::move(trouble), std::move(files));
 }

@@ -180,8 +180,8 @@ class publisher {
   /// A file that cannot be read now is looked at again; one that may not be read is listed.
   mirrored skip(const local_change& change, const error& why) {
     if (why.code == errc::unreadable || why.code == errc::unsafe_path) {
-      s_.ignored.push_back(
-          {"/" + change.path, file_state::ignored, std::string(to_string(why.code))});
+      s_.ignored.insert_or_assign(change.path,
+                                  mirror::ignored_thing{std::string(to_string(why.code))});
       return {};
     }
     if (why.code != errc::changed_while_reading && why.code != errc::not_found)
@@ -306,13 +306,17 @@ class publisher {
 mirrored publish_local(mirror_state& s, caf::scoped_actor& self,
                        const std::vector<mirror::local_path>& starts, mirror::brake brake) {
   KEYFOLD_CHECK(s.root.check(s.marker));
-  KEYFOLD_TRY(auto plan, mirror::find_local_changes(s.root, s.base, starts, brake));
+  const bool whole = std::find(starts.begin(), starts.end(), "") != starts.end();
+  const auto began = std::chrono::steady_clock::now();
+  KEYFOLD_TRY(auto plan, mirror::find_local_changes(s.root, s.base, starts, brake,
+                                                    std::exchange(s.in_the_way, {})));
   // A base that cannot be read is not an empty one.
   if (s.transaction.failure()) return tl::unexpected(*s.transaction.failure());
-  s.ignored.clear();
-  for (const auto& item : plan.ignored)
-    s.ignored.push_back(
-        {"/" + item.path, file_state::ignored, std::string(mirror::to_string(item.reason))});
+  mirror::keep_ignored(s.ignored, s.root, plan);
+  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::steady_clock::now() - began);
+  s.watch->scanned(mirror::closed_folders(s.ignored), whole ? std::optional(took) : std::nullopt);
+  if (!whole && mirror::changes_rules(s.base, plan)) s.rescan.insert("");
   for (const auto row : plan.restored) s.base.erase(row);
   if (!plan.restored.empty()) s.whole_tree = true;
   s.read_only.reset();

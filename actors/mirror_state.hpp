@@ -41,7 +41,9 @@ struct mirror_state {
   bool run_scheduled = false;
   std::vector<promise<mirrored>> waiting;  ///< mirror_now under way
   std::optional<error> read_only;          ///< local changes that the role does not allow
-  std::vector<file_status> ignored;
+  mirror::ignored_items ignored;
+  /// Where the tree shows something that was not written, since something else, ignored until now perhaps, is there.
+  std::set<mirror::local_path> in_the_way;
   std::vector<file_status> unwritten;
 
   /// Asks the workspace and waits: this thread is the mirror's own.

@@ -65,8 +65,9 @@ bool is_failure(const error& why) {
 std::string overall(const workspace_state& s, bool pending) {
   if (!ledger::may_read(s.role())) return "revoked";
   if (s.rebuilding) return "rebuilding";
-  if (s.mirror_said && s.mirror_said->trouble())
-    return std::string(to_string(s.mirror_said->trouble()->code));
+  const auto trouble = s.mirror_said ? s.mirror_said->trouble() : std::nullopt;
+  // With too few watches the mirror works, but later.
+  if (trouble && trouble->code != errc::watch_limit) return std::string(to_string(trouble->code));
   if (s.engine.read_only()) return "update_needed";
   if (s.stalled && s.stalled->code == errc::role_insufficient) return "read_only";
   if (s.mirror_said && has_unwritable(*s.mirror_said)) return "read_only";

@@ -248,6 +248,9 @@ json status_document(const std::string& name, const actors::workspace_status& st
           {"online", status.online},
           {"trouble", error_document(status.trouble)},
           {"pending", {{"up", status.up}, {"down", status.down}}},
+          {"trouble", status.trouble ? json{{"code", to_string(status.trouble->code)},
+                                            {"message", status.trouble->message}}
+                                     : json(nullptr)},
           {"files", files}};
 }
 

@@ -37,6 +37,7 @@ void print_status(const json& document) {
     std::cout << cell(w["workspace"]) << ": " << cell(w["state"])
               << (w.value("online", false) ? ", online" : ", offline") << ", "
               << cell(pending["up"]) << " to send, " << cell(pending["down"]) << " to fetch\n";
+    if (!w["trouble"].is_null()) std::cout << "  " << cell(w["trouble"]["message"]) << '\n';
     for (const auto& f : w["files"])
       std::cout << "  " << cell(f["state"]) << "  " << cell(f["path"])
                 << (f["reason"].is_null() ? "" : "  (" + cell(f["reason"]) + ")") << '\n';

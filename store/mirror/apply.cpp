@@ -44,8 +44,8 @@ expected<void> set_attributes_of(int file, mode_t mode, const shown_item& item) 
 class applier {
  public:
   applier(const root& r, base& b, const disk_plan& plan, const content_source& content,
-          random_source& random)
-      : root_(r), base_(b), plan_(plan), content_(content), random_(random) {}
+          random_source& random, const ignored_items& ignored)
+      : root_(r), base_(b), plan_(plan), content_(content), random_(random), ignored_(ignored) {}
 
   expected<apply_report> run();
 
@@ -66,6 +66,7 @@ class applier {
   expected<void> rename_row(base_row row, const local_path& to);
   expected<void> set_attributes(const disk_action& action, const base_row& row);
   expected<void> remove(const base_row& row);
+  bool holds_only_ignored(const local_path& folder) const;
   expected<void> remove_file(const base_row& row, const local_path& path, place at);
 
   expected<void> prepare(std::size_t index);
@@ -92,6 +93,7 @@ class applier {
   const disk_plan& plan_;
   const content_source& content_;
   random_source& random_;
+  const ignored_items& ignored_;
   std::vector<waiting> waiting_;
   std::uint64_t waiting_bytes_ = 0;
   apply_report report_;
@@ -232,12 +234,20 @@ expected<void> applier::remove(const base_row& row) {
     // Parked, so nobody sees what is still in it: it must not stay there.
     KEYFOLD_TRY(const auto rescued, rescue(root_, *at, "folder " + std::to_string(row.id.value)));
     report_.rescan.insert(parent_of(rescued));
-  } else if (!removed) {
+  } else if (!removed && !holds_only_ignored(path)) {
     report_.rescan.insert(path);
     return removed;
   }
   base_.erase(row.id);
   return {};
+}
+
+bool applier::holds_only_ignored(const local_path& folder) const {
+  const auto seen = list_folder(root_, folder);
+  if (!seen || !seen->own.empty()) return false;
+  return std::all_of(seen->entries.begin(), seen->entries.end(), [&](const listed& entry) {
+    return ignored_.contains(join(folder, entry.local));
+  });
 }
 
 expected<void> applier::remove_file(const base_row& row, const local_path& path, place at) {
@@ -481,8 +491,9 @@ void applier::skip(std::size_t index, const error& why) {
 }  // namespace
 
 expected<apply_report> apply(const root& r, base& b, const disk_plan& plan,
-                             const content_source& content, random_source& random) {
-  return applier(r, b, plan, content, random).run();
+                             const content_source& content, random_source& random,
+                             const ignored_items& ignored) {
+  return applier(r, b, plan, content, random, ignored).run();
 }
 
 }  // namespace keyfold::mirror

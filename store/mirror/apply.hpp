@@ -46,9 +46,11 @@ struct apply_report {
 /// Applies the plan's actions in order and records each in `b`, whose transaction the caller
 /// commits afterwards. Fails as a whole only where the root does (check it first) or the disk is
 /// full
-/// (`errc::disk_full`); what was done until then is recorded and durable.
+/// (`errc::disk_full`); what was done until then is recorded and durable. A folder to be removed that
+/// holds nothing but what the last scan ignored (`ignored`) is left on disk and forgotten.
 [[nodiscard]] expected<apply_report> apply(const root& r, base& b, const disk_plan& plan,
-                                           const content_source& content, random_source& random);
+                                           const content_source& content, random_source& random,
+                                           const ignored_items& ignored = {});
 
 /// Clears up after a crash; before the first scan of a start. Gives the paths that went to
 /// `Recovered/`.

@@ -346,4 +346,13 @@ disk_plan plan_disk_whole(const base& b, const list_shown& list, std::size_t mos
   return planner.finish();
 }
 
+bool changes_rules(const base& b, const disk_plan& plan) {
+  return std::any_of(plan.actions.begin(), plan.actions.end(), [&](const disk_action& action) {
+    if (action.what == disk_kind::note) return false;
+    if (action.item.name == ignore_file_name) return true;
+    const auto row = action.row == root_row ? std::nullopt : b.get(action.row);
+    return row && row->name == ignore_file_name;
+  });
+}
+
 }  // namespace keyfold::mirror

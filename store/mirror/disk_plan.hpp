@@ -59,6 +59,10 @@ struct disk_plan {
   bool complete = true;  ///< false: `most_actions` was reached; apply these, then plan again
 };
 
+/// True when an ignore file is written, moved or removed, so that the whole mirror has to be scanned by
+/// its rules. Ask before the plan is applied.
+[[nodiscard]] bool changes_rules(const base& b, const disk_plan& plan);
+
 /// A folder of the tree whose shown children may differ from base.
 struct shown_folder {
   std::vector<node_id> merged;  ///< all nodes behind its name

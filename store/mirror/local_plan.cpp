@@ -2,6 +2,8 @@
 
 #include <tuple>
 
+#include "store/mirror/ignore.hpp"
+
 namespace keyfold::mirror {
 
 namespace {
@@ -50,10 +52,12 @@ std::optional<row_id> local_planner::row_of(const listing& seen) {
   return std::nullopt;
 }
 
-void local_planner::add(const listing& seen) {
+void local_planner::add(const listing& seen, const judge_new& judge) {
+  judge_ = &judge;
   const bool met = met_.contains(seen.path);
   const auto folder = row_of(seen);
   if (!met && !folder) return;
+  seen_.insert(seen.path);
 
   std::set<std::string> present;
   for (const auto& item : seen.ignored) {
@@ -119,6 +123,14 @@ void local_planner::arrive(const local_path& path, std::optional<row_id> folder,
   arrival a;
   a.entry = entry;
   a.parent = folder;
+  const auto has_place = [&] {
+    return (folder ? base_.child(*folder, entry.name) : base_.find(path)).has_value();
+  };
+  if (*judge_) a.ignored = (*judge_)(entry);
+  if (a.ignored && !has_place() && origins(a).empty()) {
+    if (is_folder(entry.facts)) closed_.insert(path);
+    return ignored_.push_back({path, *a.ignored, is_folder(entry.facts)});
+  }
   if (is_folder(entry.facts)) {
     // A folder is at one place only: wherever base had this inode, it moved.
     for (const auto& origin : origins(a))
@@ -138,6 +150,10 @@ bool local_planner::descend(const local_path& folder, const listed& entry) const
   if (arrivals_.contains(path)) return true;
   const auto skipped = skipped_.lower_bound(path);  // asked for before it could be understood
   return skipped != skipped_.end() && is_within(*skipped, path);
+}
+
+bool local_planner::is_left_out(const local_path& folder, const listed& entry) const {
+  return closed_.contains(join(folder, entry.local));
 }
 
 std::set<local_path> local_planner::missing() const {
@@ -234,10 +250,31 @@ void local_planner::settle_files() {
   }
 }
 
+/// Marks what stays here now that it is known what is new. A folder does only if nothing in it travels.
+void local_planner::leave_out_new() {
+  std::set<local_path> travel;               // folders with something that does
+  std::map<local_path, ignore_reason> stay;  // folders with something that does not
+  for (const auto& item : ignored_) stay.emplace(parent_of(item.path), item.reason);
+  for (auto each = arrivals_.rbegin(); each != arrivals_.rend(); ++each) {  // what is in it first
+    auto& [path, a] = *each;
+    auto why = a.ignored;
+    if (const auto held = stay.find(path); !why && is_folder(a.entry.facts) && held != stay.end())
+      why = held->second;
+    a.stays_here = !a.settled && why && !travel.contains(path);
+    if (!a.stays_here) {
+      travel.insert(parent_of(path));
+      continue;
+    }
+    ignored_.push_back({path, *why});
+    stay.emplace(parent_of(path), *why);
+  }
+}
+
 void local_planner::tell_arrivals(local_plan& plan) {
   // Nearest to the root first, so that each folder is where it shall be before what is in it.
   std::vector<std::pair<const local_path, arrival>*> order;
-  for (auto& each : arrivals_) order.push_back(&each);
+  for (auto& each : arrivals_)
+    if (!each.second.stays_here) order.push_back(&each);
   std::stable_sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
     return depth_of(a->first) < depth_of(b->first);
   });
@@ -301,11 +338,17 @@ expected<local_plan> local_planner::finish(brake answer) {
   local_plan plan;
   settle_folders();
   settle_files();
+  leave_out_new();
   tell_arrivals(plan);
   // What an earlier listing saw in its place may since have been met elsewhere.
   for (auto& [row, change] : in_place_)
     if (!claimed_.contains(row)) plan.changes.push_back(std::move(change));
+  const auto by_path = [](const ignored_item& a, const ignored_item& b) { return a.path < b.path; };
+  const auto same = [](const ignored_item& a, const ignored_item& b) { return a.path == b.path; };
+  std::stable_sort(ignored_.begin(), ignored_.end(), by_path);
+  ignored_.erase(std::unique(ignored_.begin(), ignored_.end(), same), ignored_.end());
   plan.ignored = std::move(ignored_);
+  plan.listed = std::move(seen_);
 
   const auto gone = gone_rows();
   for (const auto row : gone) plan.deleted_files += count_gone_files(row);
@@ -382,17 +425,58 @@ void record(base& b, local_plan& plan, std::size_t index, const published& now) 
   change.row = b.put(std::move(*row));
 }
 
+bool changes_rules(const base& b, const local_plan& plan) {
+  return std::any_of(plan.changes.begin(), plan.changes.end(), [&](const local_change& change) {
+    if (change.name == ignore_file_name) return true;
+    const auto row = change.what == local_kind::moved ? b.get(change.row) : std::nullopt;
+    return row && row->name == ignore_file_name;
+  });
+}
+
+void keep_ignored(ignored_items& items, const root& r, const local_plan& plan) {
+  ignored_items now;
+  for (const auto& item : plan.ignored)
+    now.emplace(item.path, ignored_thing{std::string(to_string(item.reason)), item.closed});
+  const auto is_left_out = [&](local_path folder) {
+    for (; !folder.empty(); folder = parent_of(folder))
+      if (now.contains(folder)) return true;
+    return false;
+  };
+  for (auto& [path, thing] : items) {
+    const auto folder = parent_of(path);
+    if (!plan.listed.contains(folder) && !is_left_out(folder) && look(r, path))
+      now.emplace(path, std::move(thing));
+  }
+  items = std::move(now);
+}
+
+std::set<local_path> closed_folders(const ignored_items& items) {
+  std::set<local_path> out;
+  for (const auto& [path, thing] : items)
+    if (thing.closed) out.insert(path);
+  return out;
+}
+
 expected<local_plan> find_local_changes(const root& r, const base& b,
-                                        std::span<const local_path> starts, brake answer) {
+                                        std::span<const local_path> starts, brake answer,
+                                        const std::set<local_path>& wanted) {
   const bool whole = std::find(starts.begin(), starts.end(), "") != starts.end();
   local_planner planner(b);
+  ignore_chain rules([&](const local_path& folder) { return read_ignore_file_of(r, folder); });
   scan_hooks hooks;
-  hooks.visit = [&](const listing& seen) { planner.add(seen); };
+  hooks.visit = [&](const listing& seen) {
+    rules.enter(seen.path);
+    if (rules.cut())
+      planner.add_ignored({join(seen.path, ignore_file_name), ignore_reason::ignore_limit});
+    planner.add(seen, [&](const listed& entry) {
+      if (wanted.contains(join(seen.path, entry.name))) return std::optional<ignore_reason>();
+      return rules.judge(entry.name, is_folder(entry.facts));
+    });
+  };
   hooks.ignored = [&](const ignored_item& item) { planner.add_ignored(item); };
-  if (!whole)
-    hooks.descend = [&](const local_path& folder, const listed& entry) {
-      return planner.descend(folder, entry);
-    };
+  hooks.descend = [&](const local_path& folder, const listed& entry) {
+    return !planner.is_left_out(folder, entry) && (whole || planner.descend(folder, entry));
+  };
   std::vector<local_path> next(starts.begin(), starts.end());
   if (whole) next = {""};
   std::sort(next.begin(), next.end());  // a folder before those in it

@@ -17,6 +17,12 @@
 // In the order given every folder comes before what is in it, and deletes come last. After each is
 // journalled, record() brings base up.
 //
+// Things that the rules leave here (ignore.hpp) are told as ignored if they are new: base has nothing
+// under their name in their folder, and they are none of its inodes. What is synced already is judged as
+// anything else, wherever it is renamed to; only a folder that is left out is not looked into, so that
+// what is moved there counts as moved out of the mirror. A new folder that holds nothing but what is
+// ignored stays here too: else a folder deleted elsewhere would come back for the sake of what is left in it.
+//
 // A scan is no snapshot: a file moved while it runs, from a folder not visited yet to one visited
 // before, looks deleted and, at the next scan, created. That loses the thread of its history, never
 // its bytes.
@@ -43,7 +49,8 @@ struct local_change {
 
 struct local_plan {
   std::vector<local_change> changes;
-  std::vector<ignored_item> ignored;
+  std::vector<ignored_item> ignored;  ///< ascending by path
+  std::set<local_path> listed;        ///< folders whose content was seen
   std::uint64_t deleted_files = 0;
   std::vector<row_id> restored;  ///< with brake::restore: forget these rows, then plan the disk
 };
@@ -56,17 +63,23 @@ enum class brake : std::uint8_t {
 };
 inline constexpr std::uint64_t brake_from_files = 20;
 
+/// Why a new thing in a folder stays here (ignore.hpp); nullopt: it travels.
+using judge_new = std::function<std::optional<ignore_reason>(const listed& entry)>;
+
 /// Takes listings (a folder before those in it), then tells the changes. One use. `b` must outlive
 /// it.
 class local_planner {
  public:
   explicit local_planner(const base& b) : base_(b) {}
 
-  void add(const listing& seen);
+  /// `judge` is asked about what base does not know in this folder; empty: all of it travels.
+  void add(const listing& seen, const judge_new& judge = {});
   void add_ignored(const ignored_item& item) { ignored_.push_back(item); }
   /// For a scan of some folders: whether this entry must be walked although nobody asked, because
   /// base does not know it there. True for any folder that is new or moved.
   [[nodiscard]] bool descend(const local_path& folder, const listed& entry) const;
+  /// True for a folder just added that stays here, so that nothing in it is to be looked at.
+  [[nodiscard]] bool is_left_out(const local_path& folder, const listed& entry) const;
   /// Folders that must be listed too before finish() may judge (where something moved from).
   [[nodiscard]] std::set<local_path> missing() const;
   [[nodiscard]] expected<local_plan> finish(brake answer = brake::ask);
@@ -78,6 +91,8 @@ class local_planner {
     std::optional<row_id> parent;       ///< row of its folder; none while base does not know that
     std::optional<row_id> settled;      ///< the row that it is
     std::optional<std::size_t> change;  ///< index of the change that tells of it
+    std::optional<ignore_reason> ignored;  ///< what the rules say if it is new
+    bool stays_here = false;               ///< it is, and left out
   };
 
   [[nodiscard]] std::optional<row_id> row_of(const listing& seen);
@@ -94,6 +109,7 @@ class local_planner {
   void claim(arrival& a, row_id row);
   void settle_folders();
   void settle_files();
+  void leave_out_new();
   void tell_arrivals(local_plan& plan);
   void tell_arrival(const local_path& path, arrival& a, local_plan& plan);
   [[nodiscard]] std::vector<row_id> gone_rows() const;
@@ -111,6 +127,9 @@ class local_planner {
   std::set<local_path> missing_;
   std::set<local_path> skipped_;  ///< listed before it could be told what they are
   std::vector<ignored_item> ignored_;
+  std::set<local_path> closed_;  ///< folders that stay here, not looked into
+  std::set<local_path> seen_;
+  const judge_new* judge_ = nullptr;  ///< during add()
 };
 
 /// The row of the folder that holds `change`; valid once the changes before it are recorded.
@@ -128,9 +147,21 @@ struct published {
 /// refreshed; for moved only its node is, unless it is zero.
 void record(base& b, local_plan& plan, std::size_t index, const published& now = {});
 
-/// Scans `starts` ("" : everything) and plans: scan, local_planner and its missing folders in one.
+/// True when an ignore file is among what changed, so that the whole mirror has to be scanned by its rules. Ask
+/// before record().
+[[nodiscard]] bool changes_rules(const base& b, const local_plan& plan);
+/// Brings `items` up to what a scan has found: what it did not look at stays, if it is still there.
+void keep_ignored(ignored_items& items, const root& r, const local_plan& plan);
+
+/// The folders in which nothing is looked at.
+[[nodiscard]] std::set<local_path> closed_folders(const ignored_items& items);
+
+/// Scans `starts` ("" : everything) and plans: scan, rules, local_planner and its missing folders in
+/// one. `wanted`: places where the tree shows something, so that no rule may leave out what is there
+/// (folders as on disk, names as they travel).
 [[nodiscard]] expected<local_plan> find_local_changes(const root& r, const base& b,
                                                       std::span<const local_path> starts,
-                                                      brake answer = brake::ask);
+                                                      brake answer = brake::ask,
+                                                      const std::set<local_path>& wanted = {});
 
 }  // namespace keyfold::mirror

@@ -12,10 +12,11 @@ namespace keyfold::mirror {
 using local_path = std::string;
 
 /// Whatever Keyfold itself puts into a mirror begins with this, and nothing that begins with it
-/// travels.
+/// travels, but for the rules of what stays here (ignore.hpp), which are a file of the user's.
 inline constexpr std::string_view own_prefix = ".keyfold";
+inline constexpr std::string_view ignore_file_name = ".keyfoldignore";
 [[nodiscard]] inline bool is_own_name(std::string_view name) {
-  return name.starts_with(own_prefix);
+  return name.starts_with(own_prefix) && name != ignore_file_name;
 }
 
 [[nodiscard]] inline local_path join(std::string_view folder, std::string_view name) {

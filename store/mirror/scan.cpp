@@ -124,6 +124,12 @@ std::string_view to_string(ignore_reason reason) {
       return "unreadable";
     case ignore_reason::reserved:
       return "reserved";
+    case ignore_reason::ignore_file:
+      return "ignore_file";
+    case ignore_reason::ignore_default:
+      return "ignore_default";
+    case ignore_reason::ignore_limit:
+      return "ignore_limit";
   }
   return "unknown";
 }

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <functional>
+#include <map>
+#include <optional>
 
 #include "store/mirror/root.hpp"
 
@@ -10,20 +12,32 @@ namespace keyfold::mirror {
 
 /// Why something on disk does not travel.
 enum class ignore_reason : std::uint8_t {
-  special,       ///< a fifo, socket or device
-  other_volume,  ///< another file system is mounted there
-  bad_name,      ///< not UTF-8, or too long once normalized
-  twin,          ///< normalizes to the name of another entry of its folder
-  unreadable,    ///< the system does not let us
-  reserved,      ///< a shown name that would be one of Keyfold's own on disk
+  special,         ///< a fifo, socket or device
+  other_volume,    ///< another file system is mounted there
+  bad_name,        ///< not UTF-8, or too long once normalized
+  twin,            ///< normalizes to the name of another entry of its folder
+  unreadable,      ///< the system does not let us
+  reserved,        ///< a shown name that would be one of Keyfold's own on disk
+  ignore_file,     ///< new, and a rule of a `.keyfoldignore` leaves it here (ignore.hpp)
+  ignore_default,  ///< new, and a built-in rule does
+  ignore_limit,    ///< an ignore file of which only the beginning counts; the file itself travels
 };
 [[nodiscard]] std::string_view to_string(ignore_reason reason);
 
 struct ignored_item {
   local_path path;
   ignore_reason reason = ignore_reason::special;
+  bool closed = false;  ///< a folder that is not looked into, so that it need not be watched
   bool operator==(const ignored_item&) const = default;
 };
+
+/// All that is on disk and does not travel.
+struct ignored_thing {
+  std::string reason;   ///< as status tells it
+  bool closed = false;  ///< as of ignored_item
+  bool operator==(const ignored_thing&) const = default;
+};
+using ignored_items = std::map<local_path, ignored_thing>;
 
 struct listed {
   std::string name;   ///< NFC: the name that travels

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cerrno>
+#include <fstream>
 
 #include "store/mirror/scan.hpp"
 
@@ -17,11 +18,17 @@ constexpr std::uint32_t watched_events = IN_CREATE | IN_DELETE | IN_MODIFY | IN_
                                          IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
 constexpr int most_reads = 64;  ///< of 64 KiB each, so that a busy disk cannot hold read() for ever
 
-tl::unexpected<error> too_few(std::string_view setting) {
-  return fail(errc::watch_limit,
-              "the system allows too few inotify watches for this mirror; raise it with sysctl " +
-                  std::string(setting));
+/// Names the setting, and a value twice that of now.
+error too_few(const std::string& what, const std::string& setting, std::uint64_t least) {
+  std::uint64_t now = 0;
+  std::ifstream("/proc/sys/fs/inotify/" + setting) >> now;
+  return {
+      errc::watch_limit,
+      "the system allows too few inotify " + what +
+          ", so changes in this mirror are found late, by scans; allow more: sysctl fs.inotify." +
+          setting + "=" + std::to_string(std::max(2 * now, least))};
 }
+constexpr std::uint64_t least_watches = 524'288, least_instances = 512;
 
 void add_folder(dirty_folders& dirty, const local_path& folder) {
   if (dirty.all) return;
@@ -57,12 +64,18 @@ std::optional<dirty_folders> debounce::take(std::int64_t now_ms) {
   return std::exchange(waiting_, {});
 }
 
+std::int64_t rescan_after(std::int64_t last_scan_ms) {
+  constexpr std::int64_t part = 20, least = 30'000, most = 600'000;
+  return std::clamp(last_scan_ms, least / part, most / part) * part;
+}
+
 // --- watcher
 // -------------------------------------------------------------------------------------------
 
 expected<watcher> watcher::open(const root& r) {
   file_descriptor fd(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
-  if (fd.get() < 0 && errno == EMFILE) return too_few("fs.inotify.max_user_instances");
+  if (fd.get() < 0 && errno == EMFILE)
+    return tl::unexpected(too_few("instances", "max_user_instances", least_instances));
   if (fd.get() < 0) return fail_errno(errno, "cannot watch", r.folder());
   watcher out(r, std::move(fd));
   KEYFOLD_CHECK(out.watch_below("", nullptr));
@@ -76,13 +89,18 @@ expected<void> watcher::watch_below(const local_path& folder, dirty_folders* dir
   while (!open.empty()) {
     const auto path = std::move(open.back());
     open.pop_back();
+    if (left_out_.contains(path)) continue;
     const auto opened = root_->open_folder(path);
     if (!opened && is_gone(opened.error()) && !path.empty()) continue;
     if (!opened) return fail(opened);
     // By the descriptor: a path could lead through a symlink by now.
     const auto link = "/proc/self/fd/" + std::to_string(opened->get());
     const int watch = ::inotify_add_watch(fd_.get(), link.c_str(), watched_events);
-    if (watch < 0 && errno == ENOSPC) return too_few("fs.inotify.max_user_watches");
+    if (watch < 0 && errno == ENOSPC) {
+      shortage_ = too_few("watches", "max_user_watches", least_watches);
+      if (dirty != nullptr) *dirty = {{}, true};
+      return {};
+    }
     if (watch < 0) return fail_errno(errno, "cannot watch", path);
     if (const auto old = paths_.find(watch); old != paths_.end()) watches_.erase(old->second);
     paths_[watch] = path;
@@ -95,6 +113,31 @@ expected<void> watcher::watch_below(const local_path& folder, dirty_folders* dir
       if (entry.facts.kind == node_kind::folder) open.push_back(join(path, entry.local));
   }
   return {};
+}
+
+expected<void> watcher::watch_all() {
+  shortage_.reset();
+  watches_.clear();
+  const auto before = std::exchange(paths_, {});
+  KEYFOLD_CHECK(watch_below("", nullptr));
+  // Of folders that have gone, or left the mirror, without a word.
+  for (const auto& [watch, path] : before)
+    if (!paths_.contains(watch)) ::inotify_rm_watch(fd_.get(), watch);
+  return {};
+}
+
+expected<dirty_folders> watcher::leave_out(std::set<local_path> folders) {
+  const auto before = std::exchange(left_out_, std::move(folders));
+  for (const auto& folder : left_out_)
+    if (!before.contains(folder)) forget_below(folder);
+  dirty_folders dirty;
+  for (const auto& folder : before) {
+    const auto at = parent_of(folder);
+    if (left_out_.contains(folder) || !watches_.contains(at)) continue;
+    const auto seen = look(*root_, folder);
+    if (seen && seen->facts.kind == node_kind::folder) KEYFOLD_CHECK(watch_below(folder, &dirty));
+  }
+  return dirty;
 }
 
 void watcher::forget_below(const local_path& folder) {
@@ -132,7 +175,7 @@ expected<void> watcher::take_event(int watch, std::uint32_t mask, std::string_vi
                                    dirty_folders& dirty) {
   if ((mask & IN_Q_OVERFLOW) != 0) {
     dirty = {{}, true};
-    return watch_below("", nullptr);  // folders may have been made that nobody told of
+    return watch_all();  // folders may have come and gone that nobody told of
   }
   const auto known = paths_.find(watch);
   if (known == paths_.end()) return {};  // of a folder that has gone, or moved and is watched anew

@@ -38,11 +38,24 @@ class debounce {
   dirty_folders waiting_;
 };
 
+/// How long to wait between two scans of the whole mirror while not all of it is watched, so that scanning
+/// takes a twentieth of the time at most; from half a minute to ten minutes (milliseconds).
+[[nodiscard]] std::int64_t rescan_after(std::int64_t last_scan_ms);
+
 class watcher {
  public:
-  /// Watches every folder of the mirror. `errc::watch_limit` when the system allows too few (its
-  /// message names the setting). `r` must outlive the watcher. Scan everything once after this.
+  /// Watches every folder of the mirror, or as many as the system allows (shortage()).
+  /// `errc::watch_limit` when it allows no watcher at all (the message names the setting). `r` must
+  /// outlive the watcher. Scan everything once after this.
   [[nodiscard]] static expected<watcher> open(const root& r);
+  /// `errc::watch_limit` when the system allows fewer watches than there are folders: then only scans
+  /// find what happens in the others. The message names the setting.
+  [[nodiscard]] const std::optional<error>& shortage() const { return shortage_; }
+  /// Watches every folder anew: after a shortage, to see whether more is allowed by now.
+  [[nodiscard]] expected<void> watch_all();
+  /// From now on these folders and all in them are not watched, and whatever else was not is again: gives
+  /// what is to be scanned therefore.
+  [[nodiscard]] expected<dirty_folders> leave_out(std::set<local_path> folders);
 
   /// Readable when read() has something to tell.
   [[nodiscard]] int fd() const { return fd_.get(); }
@@ -63,6 +76,8 @@ class watcher {
   file_descriptor fd_;
   std::unordered_map<int, local_path> paths_;
   std::map<local_path, int> watches_;
+  std::set<local_path> left_out_;
+  std::optional<error> shortage_;
 };
 
 }  // namespace keyfold::mirror

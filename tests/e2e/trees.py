@@ -22,13 +22,18 @@ def _describe(path):
     return ("file", info.st_size, digest, "x" if info.st_mode & 0o100 else "-", info.st_mtime_ns)
 
 
+def is_own(name):
+    """Whether Keyfold itself put a thing of that name into a mirror; the rules of what stays there are the user's."""
+    return name.startswith(".keyfold") and name != ".keyfoldignore"
+
+
 def snapshot(folder):
     """What Keyfold promises to carry, by path: kind, bytes, exec bit, mtime in nanoseconds, symlink target."""
     out = {}
     for top, folders, files in os.walk(folder):
-        folders[:] = [n for n in folders if not n.startswith(".keyfold")]
+        folders[:] = [n for n in folders if not is_own(n)]
         for name in [*folders, *files]:
-            if name.startswith(".keyfold"):
+            if is_own(name):
                 continue
             path = os.path.join(top, name)
             out[os.path.relpath(path, folder)] = _describe(path)

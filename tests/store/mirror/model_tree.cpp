@@ -277,7 +277,17 @@ apply_report mirrored::apply_plan(const disk_plan& plan) {
     const auto* version = tree.find_version(item.version);
     return sink(as_bytes(version->bytes));
   };
-  return get(apply(mirror_root, base, plan, content, *random));
+  auto report = get(apply(mirror_root, base, plan, content, *random, ignored_));
+  for (const auto& skipped : report.skipped)
+    if (skipped.why.code == errc::changed_on_disk) wanted_.insert(skipped.path);
+  return report;
+}
+
+local_plan mirrored::plan_local(const std::vector<local_path>& starts) {
+  auto plan =
+      get(find_local_changes(mirror_root, base, starts, brake::accept, std::exchange(wanted_, {})));
+  keep_ignored(ignored_, mirror_root, plan);
+  return plan;
 }
 
 void mirrored::publish(local_plan& plan) {
@@ -397,7 +407,7 @@ void mirrored::publish_deleted(const local_change& change) {
 }
 
 bool mirrored::sync() {
-  auto local = get(try_find_changes({""}, brake::accept));
+  auto local = plan_local({""});
   publish(local);
   const auto plan = plan_disk();
   const auto report = apply_plan(plan);
@@ -409,7 +419,7 @@ bool mirrored::sync_told(watcher& w) {
   auto starts = std::exchange(rescan_, {});
   starts.insert(dirty.folders.begin(), dirty.folders.end());
   if (dirty.all) starts = {""};
-  auto local = get(try_find_changes({starts.begin(), starts.end()}, brake::accept));
+  auto local = plan_local({starts.begin(), starts.end()});
   publish(local);
   const auto folders = tree.take_touched();
   const auto report = apply_plan(mirror::plan_disk(base, lister(), folders));

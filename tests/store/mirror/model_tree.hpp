@@ -94,7 +94,10 @@ struct mirrored : disk_fixture {
   std::optional<published> publish_one(const local_plan& plan, const local_change& change);
   std::optional<published> publish_created(const local_plan& plan, const local_change& change);
   std::optional<published> publish_modified(const local_change& change);
+  local_plan plan_local(const std::vector<local_path>& starts);
   std::set<local_path> rescan_;
+  std::set<local_path> wanted_;  ///< where something ignored stands in the tree's way
+  ignored_items ignored_;
   published publish_moved(const local_plan& plan, const local_change& change);
   void publish_deleted(const local_change& change);
 };

@@ -19,7 +19,7 @@ std::ostream& operator<<(std::ostream& out, const step& s) {
   return out << '{' << int{s.what} << ", " << int{s.a} << ", " << int{s.b} << '}';
 }
 
-const std::array<std::string, 6> names{"a", "b", "c", "d", "e\u0301", "f"};
+const std::array<std::string, 6> names{"a", "b", "c", "d", "e\u0301", "f~"};
 
 class random_users {
  public:

@@ -1,9 +1,13 @@
 #include "store/mirror/watch.hpp"
 
 #include <poll.h>
+#include <sched.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <chrono>
+#include <fstream>
 
 #include "tests/store/mirror/fixture.hpp"
 
@@ -109,6 +113,97 @@ TEST_CASE("a system that allows no more watchers is told with its setting") {
   REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
   REQUIRE(code_of(refused) == errc::watch_limit);
   CHECK(refused.error().message.find("fs.inotify.max_user_instances") != std::string::npos);
+}
+
+TEST_CASE("too few watches are told with their setting, and more are taken when there are more") {
+  // In a user namespace of its own, whose limit is ours to set.
+  const auto child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    const auto set_limit = [](int limit) {
+      std::ofstream setting("/proc/sys/user/max_inotify_watches");
+      return static_cast<bool>(setting << limit << std::flush);
+    };
+    const auto run = [&] {
+      disk_fixture m;
+      for (const char* folder : {"a", "b", "c", "d", "e"}) m.make_folder(folder);
+      if (::unshare(CLONE_NEWUSER) != 0 || !set_limit(3)) return 77;
+      auto w = watcher::open(m.mirror_root);
+      if (!w || w->watched() != 3 || !w->shortage()) return 1;
+      if (w->shortage()->code != errc::watch_limit) return 2;
+      if (w->shortage()->message.find("sysctl fs.inotify.max_user_watches=") == std::string::npos)
+        return 3;
+      // What is watched tells on; a new folder that is not, has everything scanned.
+      m.make_folder("new");
+      const auto dirty = w->read();
+      if (!dirty || !dirty->all) return 4;
+      // What need not be watched makes room.
+      if (!w->leave_out({"a", "b", "c", "d"}) || !w->watch_all()) return 5;
+      if (w->watched() != 3 || w->shortage()) return 6;
+      if (!set_limit(100) || !w->leave_out({}) || !w->watch_all()) return 7;
+      return w->watched() == 7 && !w->shortage() ? 0 : 8;
+    };
+    int result = 9;
+    try {
+      result = run();
+    } catch (...) {  // what Catch throws must not run the other tests here
+    }
+    ::_exit(result);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  REQUIRE(WIFEXITED(status));
+  if (WEXITSTATUS(status) == 77) {
+    WARN("not tested: the system gives no user namespace");
+    return;
+  }
+  CHECK(WEXITSTATUS(status) == 0);
+}
+
+TEST_CASE("after an overflow everything is to be scanned, and all folders are watched") {
+  std::size_t most = 0;
+  std::ifstream("/proc/sys/fs/inotify/max_queued_events") >> most;
+  REQUIRE(most > 0);
+  disk_fixture m;
+  m.make_folder("gone/deep");
+  m.write("f", "x");
+  m.write("g", "x");
+  auto w = get(watcher::open(m.mirror_root));
+  // Equal events that follow each other count once: so two files in turn.
+  for (std::size_t i = 0; i < most / 2 + 8; ++i)
+    for (const char* name : {"f", "g"}) REQUIRE(::chmod((m / name).c_str(), 0600) == 0);
+  m.make_folder("late/deep");
+  m.remove("gone");
+  dirty_folders all;
+  while (!all.all) all = get(w.read());
+  CHECK(w.watched() == 3);
+  while (!get(w.read()).empty()) continue;
+  m.write("late/deep/f", "x");
+  CHECK(tells(w, {"late/deep"}));
+}
+
+TEST_CASE("what is left out is not watched until it is not left out any more") {
+  disk_fixture m;
+  m.make_folder("a/b");
+  m.make_folder("c");
+  auto w = get(watcher::open(m.mirror_root));
+  CHECK(get(w.leave_out({"a"})).empty());
+  CHECK(w.watched() == 2);
+  m.write("a/b/f", "x");
+  CHECK(get(w.read()).folders.empty());
+  m.write("c/f", "x");
+  CHECK(tells(w, {"c"}));
+  CHECK(get(w.leave_out({"gone"})).folders == std::set<local_path>{"a", "a/b"});
+  CHECK(w.watched() == 4);
+  m.write("a/b/g", "x");
+  CHECK(tells(w, {"a/b"}));
+}
+
+TEST_CASE("while not all is watched, scans take a twentieth of the time at most") {
+  CHECK(rescan_after(0) == 30'000);
+  CHECK(rescan_after(1'500) == 30'000);
+  CHECK(rescan_after(5'000) == 100'000);
+  CHECK(rescan_after(3'600'000) == 600'000);
 }
 
 TEST_CASE("no symlink is watched") {
