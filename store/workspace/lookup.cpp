@@ -49,6 +49,12 @@ std::optional<placement> lookup::last_placement(node_id node,
   return decode_placement(found->first, found->second);
 }
 
+std::vector<placement> lookup::placements_of(node_id node) const {
+  std::vector<placement> out;
+  for (auto at = last_placement(node); at; at = last_placement(node, at->order)) out.push_back(*at);
+  return out;
+}
+
 std::optional<placement> lookup::effective_placement(
     node_id node, const std::optional<entry_order>& before) const {
   const auto& created = find(node).created;

@@ -41,6 +41,8 @@ class lookup {
   /// The last placement of a node below `before` (all when nullopt), void or not.
   [[nodiscard]] std::optional<placement> last_placement(
       node_id node, const std::optional<entry_order>& before = {}) const;
+  /// All placements of a node, the last one first, void or not.
+  [[nodiscard]] std::vector<placement> placements_of(node_id node) const;
   /// The effective placement of an existing node as of `before`; its creation is always one.
   [[nodiscard]] std::optional<placement> effective_placement(
       node_id node, const std::optional<entry_order>& before = {}) const;
