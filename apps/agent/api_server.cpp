@@ -45,6 +45,7 @@ method_table all_methods() {
   add_invitation_methods(table);
   add_workspace_methods(table);
   add_file_methods(table);
+  add_history_methods(table);
   return table;
 }
 

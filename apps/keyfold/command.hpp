@@ -66,5 +66,7 @@ void add_invitation_commands(commander& c);
 void add_agent_commands(commander& c);
 void add_workspace_commands(commander& c);
 void add_file_commands(commander& c);
+/// After add_workspace_commands().
+void add_history_commands(commander& c);
 
 }  // namespace keyfold::apps

@@ -38,6 +38,7 @@ int run(int argc, char** argv) {
   add_agent_commands(c);
   add_workspace_commands(c);
   add_file_commands(c);
+  add_history_commands(c);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
