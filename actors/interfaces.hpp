@@ -168,6 +168,23 @@ struct put_entries {
   std::vector<new_content> contents;
 };
 
+/// What happened at a path, the newest `limit` changes.
+struct get_history {
+  path at;
+  std::size_t limit = 0;
+};
+/// The version that is meant, among what stands or stood at a path.
+struct find_past {
+  path at;
+  std::optional<version_id> version;
+};
+/// Makes that stand at the path again; answered with the version there then (of a folder its node's id).
+struct restore_past {
+  path at;
+  workspace::past_thing what;
+  std::vector<object_id> more;  ///< that a level 1 list names
+};
+
 /// Answered when all of these objects are in the store here, or cannot be had now.
 struct want_objects {
   std::vector<object_id> objects;
@@ -187,7 +204,8 @@ struct workspace_status {
   std::uint64_t total_files = 0;
   std::uint64_t total_bytes = 0;
   std::optional<std::string> mirror;  ///< its folder
-  std::optional<error> trouble;  ///< of the mirror, also where `state` does not tell it; or why sending stands still
+  std::optional<error>
+      trouble;  ///< of the mirror, also where `state` does not tell it; or why sending stands still
 };
 struct get_workspace_status {
   bool files = false;  ///< those that are not synced
@@ -272,6 +290,9 @@ using workspace_actor = caf::typed_actor<
     handles<resolve_folders, resolved_list>, handles<make_folder, expected<void>>,
     handles<move_entry, expected<void>>, handles<remove_entry, expected<void>>,
     handles<put_entries, expected<void>>,  // contents that are in the store
+    handles<get_history, expected<workspace::path_history>>,
+    handles<find_past, expected<workspace::past_thing>>,
+    handles<restore_past, expected<version_id>>,
     handles<publish_changes, expected<std::vector<published_change>>>,  // the mirror's changes
     handles<objects_stored>,                                            // upload them ahead
     handles<want_objects, expected<void>>,                              // fetch them
@@ -519,6 +540,9 @@ KEYFOLD_MESSAGE(start_greeting)
 template <>
 struct caf::allowed_unsafe_message_type<std::vector<keyfold::workspace::shown_entry>>
     : std::true_type {};
+KEYFOLD_MESSAGE(get_history)
+KEYFOLD_MESSAGE(find_past)
+KEYFOLD_MESSAGE(restore_past)
 KEYFOLD_MESSAGE(next_event)
 KEYFOLD_MESSAGE(exchange_answer)
 KEYFOLD_MESSAGE(event_timeout)

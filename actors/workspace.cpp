@@ -152,6 +152,12 @@ expected<std::vector<published_change>> publish_all(workspace_pointer self,
   return out;
 }
 
+expected<version_id> restore(workspace_pointer self, const restore_past& request) {
+  KEYFOLD_TRY(const auto now,
+              state_of(self).engine.restore(request.at, request.what, request.more));
+  return now.version;
+}
+
 bytes mirror_setting(const workspace_id& workspace) {
   auto key = prefix_of(part::settings, workspace);
   key.push_back('m');
@@ -265,6 +271,9 @@ workspace_actor::behavior_type behavior(workspace_pointer self) {
         return finish_void(self, state_of(self).engine.remove_at(r.at, r.recursive));
       },
       [self](const put_entries& r) { return finish_void(self, put(self, r)); },
+      [self](const get_history& r) { return state_of(self).engine.history(r.at, r.limit); },
+      [self](const find_past& r) { return state_of(self).engine.find_past(r.at, r.version); },
+      [self](const restore_past& r) { return finish(self, restore(self, r)); },
       [self](const publish_changes& r) { return finish(self, publish_all(self, r)); },
       [self](const objects_stored& r) {
         if (auto& s = state_of(self); s.push_connected)
@@ -333,7 +342,8 @@ workspace_state::workspace_state(workspace_options o, const ledger_view& ledger_
             const auto* key = ledger.now->keys.workspace_key(options.workspace, epoch);
             return key == nullptr ? std::nullopt : std::optional(*key);
           },
-          {options.organization, options.workspace, options.device, options.objects.local_key},
+          {options.organization, options.workspace, options.device, options.objects.local_key,
+           [] { return static_cast<std::uint64_t>(wall_now().count()); }},
           system_random()),
       push(engine.feeds(), engine.journal(), options.device,
            [this](const object_id& id) -> std::optional<std::size_t> {

@@ -4,15 +4,6 @@
 namespace keyfold::apps {
 namespace {
 
-expected<content_access> access_of(api_context& context, const parameters& p) {
-  KEYFOLD_TRY(const auto device, device_of(context, p));
-  KEYFOLD_TRY(const auto name, p.text("workspace"));
-  KEYFOLD_TRY(auto workspace, workspace_of(device, name));
-  KEYFOLD_TRY(auto services, context.agent_of.services(device.device));
-  return content_access{context.agent_of, std::move(services), device.ledger, std::move(workspace),
-                        p.duration("timeout", std::chrono::seconds(60))};
-}
-
 expected<actors::path> path_of(const parameters& p, const std::string& name) {
   KEYFOLD_TRY(const auto text, p.text(name));
   return parse_path(text);
@@ -102,10 +93,28 @@ expected<json> remove(api_context& context, const parameters& p) {
 
 }  // namespace
 
+expected<content_access> access_of(api_context& context, const parameters& p) {
+  KEYFOLD_TRY(const auto device, device_of(context, p));
+  KEYFOLD_TRY(const auto name, p.text("workspace"));
+  KEYFOLD_TRY(auto workspace, workspace_of(device, name));
+  KEYFOLD_TRY(auto services, context.agent_of.services(device.device));
+  return content_access{context.agent_of, std::move(services), device.ledger, std::move(workspace),
+                        p.duration("timeout", std::chrono::seconds(60))};
+}
+
+expected<std::optional<version_id>> version_of(const parameters& p) {
+  const auto text = p.optional_text("version");
+  if (!text) return std::nullopt;
+  const auto version = version_id::from_text(*text);
+  if (!version) return fail(errc::not_found, "there is no version " + *text);
+  return *version;
+}
+
 expected<file_stream> open_stream(api_context& context, const parameters& p) {
   KEYFOLD_TRY(auto access, access_of(context, p));
   KEYFOLD_TRY(const auto at, path_of(p, "path"));
-  KEYFOLD_TRY(const auto content, find_file(access, at));
+  KEYFOLD_TRY(const auto version, version_of(p));
+  KEYFOLD_TRY(const auto content, find_file(access, at, version));
   return file_stream([access, content](const object::content_sink& sink) {
     return read_file(access, content, sink);
   });
@@ -117,7 +126,13 @@ void add_file_methods(method_table& table) {
     return copy(context, p, import_local);
   };
   table["files.get"] = [](api_context& context, const parameters& p) {
-    return copy(context, p, export_local);
+    return copy(context, p,
+                [&p](const content_access& access, const actors::path& at,
+                     const std::string& local) -> expected<copied> {
+                  KEYFOLD_TRY(const auto version, version_of(p));
+                  return version ? export_version(access, at, *version, local)
+                                 : export_local(access, at, local);
+                });
   };
   table["files.mkdir"] = make_folder;
   table["files.move"] = move;

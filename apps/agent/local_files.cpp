@@ -226,34 +226,35 @@ expected<copied> import_local(const content_access& access, const actors::path& 
   return into.total();
 }
 
-expected<copied> export_local(const content_access& access, const actors::path& at,
-                              const std::string& local) {
-  KEYFOLD_TRY(const auto entry, access.agent_of.ask_flat<actors::listed_entry>(
-                                    access.workspace.actor, actors::find_entry{at}));
+namespace {
+
+/// Copies an entry that stands at `at`, or stood there.
+expected<copied> export_shown(const content_access& access, const actors::path& at,
+                              const workspace::shown_entry& entry, const std::string& local) {
   copied total;
   auto target = local;
   std::error_code problem;
-  const bool into =
-      entry.shown.kind != workspace::node_kind::folder && fs::is_directory(local, problem);
+  const bool into = entry.kind != workspace::node_kind::folder && fs::is_directory(local, problem);
   if (into && !at.empty()) target += "/" + at.back();
   const auto path = fs::path(target).lexically_normal();
   const auto name = path.has_filename() ? path.filename() : path.parent_path().filename();
   const auto above = path.has_filename() ? path.parent_path() : path.parent_path().parent_path();
   KEYFOLD_TRY(const auto folder, db::open_folder(above.string()));
-  KEYFOLD_CHECK(export_entry(access, at, entry.shown,
-                             {folder.get(), name.empty() ? "." : name.string()}, true, total));
+  KEYFOLD_CHECK(export_entry(access, at, entry, {folder.get(), name.empty() ? "." : name.string()},
+                             true, total));
   return total;
 }
 
-expected<void> read_file(const content_access& access, const workspace::file_content& content,
-                         const object::content_sink& sink) {
+/// Runs `read`, and again after what it says is missing was fetched.
+template <class Read>
+auto with_objects(const content_access& access, Read read)
+    -> decltype(read(std::declval<object::opener&>(), std::declval<std::vector<object_id>&>())) {
   object::local_source source(*access.services.objects);
   object::opener objects(source);
   const auto deadline = actors::monotonic_now() + access.timeout;
   for (;;) {
     std::vector<object_id> missing;
-    auto reader = object::file_reader::open(content, objects, missing);
-    auto done = reader ? reader->read_all(sink, missing) : expected<void>(fail(reader));
+    auto done = read(objects, missing);
     if (done || done.error().code != errc::objects_missing) return done;
     const auto left = deadline - actors::monotonic_now();
     if (left.count() <= 0) return fail(errc::timed_out, "the content did not come in time");
@@ -264,7 +265,58 @@ expected<void> read_file(const content_access& access, const workspace::file_con
   }
 }
 
-expected<workspace::file_content> find_file(const content_access& access, const actors::path& at) {
+}  // namespace
+
+expected<copied> export_local(const content_access& access, const actors::path& at,
+                              const std::string& local) {
+  KEYFOLD_TRY(const auto entry, access.agent_of.ask_flat<actors::listed_entry>(
+                                    access.workspace.actor, actors::find_entry{at}));
+  return export_shown(access, at, entry.shown, local);
+}
+
+expected<copied> export_version(const content_access& access, const actors::path& at,
+                                const version_id& version, const std::string& local) {
+  KEYFOLD_TRY(const auto thing, access.agent_of.ask_flat<workspace::past_thing>(
+                                    access.workspace.actor, actors::find_past{at, version}));
+  if (!thing.content)
+    return fail(errc::is_a_folder, "a folder has no content of its own; restore it first");
+  workspace::shown_entry entry;
+  entry.name = at.back();
+  entry.kind = std::holds_alternative<workspace::symlink_content>(*thing.content)
+                   ? workspace::node_kind::symlink
+                   : workspace::node_kind::file;
+  entry.version.emplace().content = *thing.content;
+  return export_shown(access, at, entry, local);
+}
+
+expected<void> read_file(const content_access& access, const workspace::file_content& content,
+                         const object::content_sink& sink) {
+  return with_objects(
+      access, [&](object::opener& objects, std::vector<object_id>& missing) -> expected<void> {
+        KEYFOLD_TRY(auto reader, object::file_reader::open(content, objects, missing));
+        return reader.read_all(sink, missing);
+      });
+}
+
+expected<std::vector<object_id>> more_objects_of(const content_access& access,
+                                                 const workspace::node_content& content) {
+  const auto* file = std::get_if<workspace::file_content>(&content);
+  if (file == nullptr || file->level == 0) return std::vector<object_id>{};
+  return with_objects(access, [&](object::opener& objects, std::vector<object_id>& missing) {
+    return object::objects_of(*file, objects, missing);
+  });
+}
+
+expected<workspace::file_content> find_file(const content_access& access, const actors::path& at,
+                                            const std::optional<version_id>& version) {
+  if (version) {
+    KEYFOLD_TRY(auto thing, access.agent_of.ask_flat<workspace::past_thing>(
+                                access.workspace.actor, actors::find_past{at, *version}));
+    if (!thing.content) return fail(errc::is_a_folder, "that is a folder");
+    auto* past = std::get_if<workspace::file_content>(&*thing.content);
+    if (past == nullptr) return fail(errc::not_found, "that has no content to read");
+    return std::move(*past);
+  }
   KEYFOLD_TRY(const auto entry, access.agent_of.ask_flat<actors::listed_entry>(
                                     access.workspace.actor, actors::find_entry{at}));
   if (entry.shown.kind == workspace::node_kind::folder)

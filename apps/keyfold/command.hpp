@@ -67,5 +67,7 @@ void add_agent_commands(commander& c);
 void add_workspace_commands(commander& c);
 void add_file_commands(commander& c);
 void add_doctor_commands(commander& c);
+/// After add_workspace_commands().
+void add_history_commands(commander& c);
 
 }  // namespace keyfold::apps

@@ -32,18 +32,23 @@ void print_list(const json& list) {
   print_table({"KIND", "SIZE", "CHANGED", "STATE", "NAME"}, rows);
 }
 
-void cat(commander& c, const std::string& argument) {
+text version_option(CLI::App* sub) {
+  auto value = std::make_shared<std::string>();
+  sub->add_option("--version", *value, "An earlier version, as `workspace history` says");
+  return value;
+}
+
+void cat(commander& c, const std::string& argument, const std::string& version) {
   if (c.options().json_output)
     return c.fail_with({errc::usage, "cat writes the file's bytes and has no --json"});
   with_remote(c, argument, [&](const remote_path& at) {
-    const auto done = c.api().stream(
-        "files.cat",
-        c.with_organization(
-            {{"workspace", at.workspace}, {"path", at.path}, {"timeout", c.options().timeout}}),
-        [](bytes_view data) {
-          std::cout.write(as_text(data).data(), static_cast<std::streamsize>(data.size()));
-          return std::cout.good();
-        });
+    auto parameters = c.with_organization(
+        {{"workspace", at.workspace}, {"path", at.path}, {"timeout", c.options().timeout}});
+    if (!version.empty()) parameters["version"] = version;
+    const auto done = c.api().stream("files.cat", parameters, [](bytes_view data) {
+      std::cout.write(as_text(data).data(), static_cast<std::streamsize>(data.size()));
+      return std::cout.good();
+    });
     if (!done) return c.fail_with(done.error());
     if (!std::cout.flush()) c.fail_with({errc::io_failed, "cannot write to standard output"});
   });
@@ -54,14 +59,15 @@ void print_count(const json& done) {
 }
 
 void copy(commander& c, const std::string& method, const std::string& remote,
-          const std::string& local) {
+          const std::string& local, const std::string& version = {}) {
   with_remote(c, remote, [&](const remote_path& at) {
     std::error_code problem;
     const auto path = std::filesystem::absolute(local, problem);
     if (problem || local.empty())
       return c.fail_with({errc::usage, "not a usable local path: " + local});
-    c.call(method, {{"workspace", at.workspace}, {"path", at.path}, {"local", path.string()}},
-           print_count);
+    json parameters{{"workspace", at.workspace}, {"path", at.path}, {"local", path.string()}};
+    if (!version.empty()) parameters["version"] = version;
+    c.call(method, parameters, print_count);
   });
 }
 
@@ -78,7 +84,8 @@ void add_file_commands(commander& c) {
   });
   auto* show = app.add_subcommand("cat", "Write a file's bytes to standard output");
   const auto shown = positional(show, "WORKSPACE:/PATH");
-  show->callback([=, &c] { cat(c, *shown); });
+  const auto shown_version = version_option(show);
+  show->callback([=, &c] { cat(c, *shown, *shown_version); });
 
   auto* put = app.add_subcommand("put", "Copy a local file or folder into a workspace");
   const auto from = positional(put, "LOCAL");
@@ -87,7 +94,8 @@ void add_file_commands(commander& c) {
   auto* get = app.add_subcommand("get", "Copy a file or folder of a workspace to a local path");
   const auto source = positional(get, "WORKSPACE:/PATH");
   const auto target = positional(get, "LOCAL");
-  get->callback([=, &c] { copy(c, "files.get", *source, *target); });
+  const auto got_version = version_option(get);
+  get->callback([=, &c] { copy(c, "files.get", *source, *target, *got_version); });
 
   auto* mkdir = app.add_subcommand("mkdir", "Make a folder in a workspace");
   const auto made = positional(mkdir, "WORKSPACE:/PATH");

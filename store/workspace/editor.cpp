@@ -70,10 +70,12 @@ void editor::index(const operation& o, const entry_order& at, bool add) {
   if (const auto* create = std::get_if<create_operation>(&o)) {
     const auto what =
         create->kind == node_kind::folder ? placement::origin::folder : placement::origin::leaf;
-    index_placement(make_node_id(workspace_, at.device, create->nonce),
-                    {at, what, false, create->parent}, add);
+    const auto made = make_node_id(workspace_, at.device, create->nonce);
+    index_placement(made, {at, what, false, create->parent}, add);
+    index_past_place(made, create->parent, create->name, add);
   } else if (const auto* move = std::get_if<move_operation>(&o)) {
     index_placement(move->node, {at, placement::origin::move, false, move->parent}, add);
+    index_past_place(move->node, move->parent, move->name, add);
   } else if (const auto* remove = std::get_if<delete_operation>(&o)) {
     delete_rows(remove->node).set(encode_order(at), {}, add);
     touch(remove->node);
@@ -85,12 +87,18 @@ void editor::index(const operation& o, const entry_order& at, bool add) {
     const auto made = make_node_id(workspace_, at.device, split->nonce);
     index_placement(made, {at, placement::origin::leaf, false, split->parent}, add);
     index_split(*split, at, made, add);
+    index_past_place(made, split->parent, split->name, add);
+  } else if (const auto* time = std::get_if<time_operation>(&o)) {
+    bytes ms;
+    append_u64(ms, time->ms);
+    set(key_of(table::times, at), ms, add);
   }
 }
 
 void editor::settle() {
   settle_creations();
   settle_folder_moves();
+  settle_past_places();
   settle_places();
   settle_survivors();
   note_changes();

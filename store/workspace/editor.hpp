@@ -53,6 +53,10 @@ class editor : public lookup {
   void note_folders_to_root(node_id node);
   void note_folders_below(node_id node);
 
+  // past_places.cpp
+  void index_past_place(node_id node, node_id parent, std::string_view name, bool add);
+  void settle_past_places();
+
   // versions.cpp
   void index_write(const write_operation& w, const entry_order& at, bool add);
   void index_ending(node_id node, version_id version, const entry_order& at, bool add);
@@ -64,6 +68,7 @@ class editor : public lookup {
   tree_changes& changes_;
   std::set<node_id> touched_;
   std::set<order_and_node> moved_;  ///< moves that came or went
+  std::set<node_id> replaced_;      ///< nodes of which a placement was taken out
   std::optional<entry_order> reconsider_;
   std::set<entry_order> marks_to_trace_;  ///< deletes whose survivors are to be looked for
   std::set<node_id> detached_;

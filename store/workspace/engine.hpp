@@ -5,7 +5,8 @@
 //   receive()    ──► verdict ──► feeds ──► decrypt, decode ──► tree
 //   ledger_advanced() ──► verdicts anew ──► tree: entries retracted, or back again
 //
-// Pure besides the view: nothing is remembered between calls but what take_changes() gives, and read_only(). The caller commits
+// Pure besides the view: nothing is remembered between calls but what take_changes() gives, read_only(), and when a time
+// was journalled last. The caller commits
 // the transaction, or throws it away together with the engine. Not thread-safe.
 #pragma once
 
@@ -21,6 +22,8 @@ struct engine_setup {
   workspace_id workspace;
   device_id device;
   symmetric_key local_key;  ///< the device's own: hides names in keys
+  /// The wall clock, in ms since 1970: what history says of changes made here. Empty: it says no time.
+  std::function<std::uint64_t()> clock{};
 };
 /// The key of an epoch of this workspace that matches its commitment; nullopt while it is not held.
 using epoch_key_lookup = std::function<std::optional<symmetric_key>(epoch_number)>;
@@ -93,6 +96,13 @@ class engine {
   [[nodiscard]] std::set<node_id> pending_nodes() const;
   /// The nodes that a held entry changes; empty when it does not open.
   [[nodiscard]] std::set<node_id> nodes_in(const entry_hash& hash) const;
+  /// As tree::history_at(): `errc::not_found` where nothing stands or stood.
+  [[nodiscard]] expected<path_history> history(std::span<const std::string> path,
+                                               std::size_t limit) const;
+  /// The version (or folder, by its node's id) that `restore` would bring back to the path. Without an id: what was
+  /// deleted there last. `errc::not_found`; `errc::usage` when something is there and no id says what is meant.
+  [[nodiscard]] expected<past_thing> find_past(std::span<const std::string> path,
+                                               const std::optional<version_id>& version) const;
   /// The folders whose shown children may differ since the last call.
   [[nodiscard]] tree_changes take_changes() { return std::exchange(changes_, {}); }
 
@@ -135,6 +145,12 @@ class engine {
   /// Journals the changes of such a journal, once the own entries are back: but for those that entries have already,
   /// and those that cannot be read. Gives how many. Fails as local changes do.
   [[nodiscard]] expected<std::size_t> restore(std::span<const bytes> saved);
+  /// Makes what find_past() gives stand at the path again. A file that is there gets that content as its next version
+  /// (`more`: as in make_file()); a deleted one comes back, with the folders that lack; of one that was moved away a
+  /// copy is made. A folder comes back with what was in it when it was deleted, and merges with one of its name; a
+  /// file of its name is `errc::name_taken`, a folder in a file's place `errc::is_a_folder`. Gives what stands there.
+  [[nodiscard]] expected<item> restore(std::span<const std::string> path, const past_thing& what,
+                                       std::span<const object_id> more = {});
 
   // -- entries --------------------------------------------------------------------------------------
 
@@ -174,6 +190,10 @@ class engine {
   [[nodiscard]] expected<shown_entry> shown_folder(node_id node) const;
   [[nodiscard]] node_nonce new_nonce();
 
+  // engine_restore.cpp
+  [[nodiscard]] expected<place> plan_parents(std::span<const std::string> path, plan& changes);
+  [[nodiscard]] expected<item> restore_folder(std::span<const std::string> path, node_id folder);
+
   // engine.cpp
   void apply_entry(const feed::operation_order& order, std::vector<entry_incident>& incidents);
   void follow(std::span<const feed::standing_change> changes,
@@ -195,6 +215,7 @@ class engine {
   workspace::tree tree_;
   tree_changes changes_;
   mutable std::optional<bool> read_only_;  ///< nullopt: not known, look
+  std::optional<std::uint64_t> told_ms_;   ///< the time that was journalled last
 };
 
 }  // namespace keyfold::workspace

@@ -10,6 +10,8 @@ namespace {
 
 /// Below what the journal refuses: nothing of a plan is written when a part of it cannot be.
 constexpr std::size_t max_operation_size = feed::max_payload_size - 1024;
+/// How long a time that was journalled holds for what follows it.
+constexpr std::uint64_t time_precision_ms = 1000;
 
 using path_view = std::span<const std::string>;
 
@@ -100,7 +102,7 @@ expected<void> engine::record(const plan& changes) {
     if (!batch.empty()) tree_.apply(first, batch, changes_);
     batch.clear();
   };
-  for (const auto& change : changes) {
+  const auto add = [&](const planned& change) -> expected<bool> {
     KEYFOLD_TRY(const auto at, journal_.append(encode_payload({{change.what}}),
                                                size_of(change.what), change.needed));
     if (batch.empty() || at.index == 0) {
@@ -108,6 +110,18 @@ expected<void> engine::record(const plan& changes) {
       first = at;
     }
     batch.push_back(change.what);
+    return at.index == 0;
+  };
+  const bool timed = setup_.clock && !changes.empty();
+  const auto now = timed ? std::min(setup_.clock(), max_time_ms) : 0;
+  const bool holds = told_ms_ && *told_ms_ <= now && now < *told_ms_ + time_precision_ms;
+  if (timed && !holds) {
+    KEYFOLD_CHECK(add({time_operation{now}, {}}));
+    told_ms_ = now;
+  }
+  for (const auto& change : changes) {
+    KEYFOLD_TRY(const bool begins, add(change));
+    if (timed && begins) KEYFOLD_CHECK(add({time_operation{now}, {}}));  // each entry says its own
   }
   apply_batch();
   return {};

@@ -12,6 +12,8 @@
 //
 // and derived from these:
 //
+//   t order              -> u64                 times that entries say
+//   h parent name node   ->                     where nodes that were moved stand or stood
 //   n node               -> record              see record.hpp
 //   c node version       -> order               current versions, and the operation that wrote them
 //   a parent name node   ->                     children without a mark of a delete
@@ -42,6 +44,8 @@ enum class table : std::uint8_t {
   surviving = 'k',
   orphans = 'z',
   contested = 'v',
+  times = 't',
+  past_places = 'h',
 };
 
 inline constexpr std::size_t order_size = 8 + 16 + 16 + 8 + 32 + 8;

@@ -47,6 +47,12 @@ std::optional<placement> lookup::last_placement(node_id node,
   return decode_placement(found->sub, found->value);
 }
 
+std::vector<placement> lookup::placements_of(node_id node) const {
+  std::vector<placement> out;
+  for (auto at = last_placement(node); at; at = last_placement(node, at->order)) out.push_back(*at);
+  return out;
+}
+
 std::optional<placement> lookup::effective_placement(
     node_id node, const std::optional<entry_order>& before) const {
   const auto& created = find(node).created;
@@ -90,6 +96,23 @@ std::vector<written_version> lookup::current_versions(node_id node) const {
     out.push_back({id_at_end<version_id>(version), order_at_end(order)});
     return true;
   });
+  return out;
+}
+
+std::vector<lookup::ending> lookup::endings_of(node_id node) const {
+  const auto prefix = key_of(table::endings, node);
+  std::vector<version_id> versions;
+  state_.scan(prefix, {}, [&](bytes_view key, bytes_view) {
+    if (key.size() == prefix.size() + version_id::size)  // a longer one is a further row
+      versions.push_back(id_at_end<version_id>(key));
+    return true;
+  });
+  std::vector<ending> out;
+  for (const auto& version : versions)
+    ending_rows(node, version).visit({}, [&](bytes_view at, bytes_view) {
+      out.push_back({version, order_at_end(at)});
+      return true;
+    });
   return out;
 }
 

@@ -42,6 +42,8 @@ class lookup {
   /// The last placement of a node below `before` (all when nullopt), void or not.
   [[nodiscard]] std::optional<placement> last_placement(
       node_id node, const std::optional<entry_order>& before = {}) const;
+  /// All placements of a node, the last one first, void or not.
+  [[nodiscard]] std::vector<placement> placements_of(node_id node) const;
   /// The effective placement of an existing node as of `before`; its creation is always one.
   [[nodiscard]] std::optional<placement> effective_placement(
       node_id node, const std::optional<entry_order>& before = {}) const;
@@ -58,6 +60,12 @@ class lookup {
   [[nodiscard]] bool belongs(const version_use& use, version_id version, node_id node) const;
   [[nodiscard]] std::vector<node_id> nodes_split_off(version_id version) const;
   [[nodiscard]] std::vector<written_version> current_versions(node_id node) const;
+  /// What replaced, dropped or split off versions of a node.
+  struct ending {
+    version_id version;
+    entry_order at;
+  };
+  [[nodiscard]] std::vector<ending> endings_of(node_id node) const;
   [[nodiscard]] std::optional<write_operation> write_at(const entry_order& o) const;
 
   /// True when the author of `later` knew the operation `earlier`.

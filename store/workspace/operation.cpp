@@ -11,7 +11,7 @@
 namespace keyfold::workspace {
 namespace {
 
-enum class operation_kind : std::uint64_t { create = 1, move, remove, write, drop, split };
+enum class operation_kind : std::uint64_t { create = 1, move, remove, write, drop, split, time };
 
 constexpr std::uint64_t format_version = 1;
 constexpr std::size_t max_operation_fields = 16;
@@ -106,6 +106,10 @@ void write_operation_fields(writer& w, const operation& o, const object_table& t
                  [&](const split_operation& s) {
                    begin(7, operation_kind::split).bin(s.node).bin(s.version).bin(s.nonce);
                    w.bin(s.parent).str(s.name);
+                 },
+                 [&](const time_operation& t) {
+                   w.array(3).uint(static_cast<std::uint64_t>(operation_kind::time));
+                   w.boolean(false).uint(t.ms);
                  },
                  [&](const unknown_operation& u) { w.array(2).uint(u.kind).boolean(false); },
              },
@@ -219,6 +223,8 @@ operation read_fields(reader& r, operation_kind kind, const std::vector<object_r
     case operation_kind::split:
       return split_operation{r.id<node_id>(), r.id<version_id>(), read_nonce(r), r.id<node_id>(),
                              std::string(r.str(max_name_size))};
+    case operation_kind::time:
+      return time_operation{r.uint_up_to(max_time_ms)};
   }
   return unknown_operation{};
 }
@@ -237,6 +243,8 @@ std::size_t fields_of(operation_kind kind) {
       return 4;
     case operation_kind::split:
       return 7;
+    case operation_kind::time:
+      return 3;
   }
   return 0;
 }
@@ -266,7 +274,8 @@ expected<operation> read_operation(reader& r, const std::vector<object_row>& obj
     for (std::size_t i = 2; i < fields; ++i) r.raw();
     return unknown_operation{number};
   }
-  if (fields != known || !critical) return fail(errc::malformed, "an operation without its form");
+  if (fields != known || critical != (kind != operation_kind::time))
+    return fail(errc::malformed, "an operation without its form");
   auto out = read_fields(r, kind, objects);
   if (!r.good()) return fail(errc::malformed, "an operation without its form");
   if (const auto* name = name_of(out)) KEYFOLD_CHECK(check_name(*name));

@@ -84,6 +84,12 @@ struct split_operation {
   std::string name;
   bool operator==(const split_operation&) const = default;
 };
+/// What follows in its entry was done at that time by the author's clock (what stands before the first of them too).
+/// For display; not critical, and nothing depends on it.
+struct time_operation {
+  std::uint64_t ms = 0;  ///< since 1970, at most max_time_ms
+  bool operator==(const time_operation&) const = default;
+};
 /// An operation of a later version that may be skipped. (A critical one fails the decoding of the
 /// payload with `errc::unknown_critical_operation`.)
 struct unknown_operation {
@@ -91,7 +97,7 @@ struct unknown_operation {
   bool operator==(const unknown_operation&) const = default;
 };
 using operation = std::variant<create_operation, move_operation, delete_operation, write_operation,
-                               drop_operation, split_operation, unknown_operation>;
+                               drop_operation, split_operation, time_operation, unknown_operation>;
 
 /// The id of a node created with `nonce` by `device`.
 [[nodiscard]] node_id make_node_id(workspace_id workspace, device_id device,
@@ -109,7 +115,8 @@ using operation = std::variant<create_operation, move_operation, delete_operatio
 
 inline constexpr std::size_t max_name_size = 255;
 inline constexpr std::size_t max_symlink_target = 4095;
-inline constexpr std::size_t max_chunks = 4096;    ///< of one write; a longer list goes to level 1
+inline constexpr std::size_t max_chunks = 4096;  ///< of one write; a longer list goes to level 1
+inline constexpr std::uint64_t max_time_ms = 253'402'300'799'999;  ///< the end of the year 9999
 inline constexpr std::size_t max_replaced = 1024;  ///< versions that one write or drop names
 
 /// A list of operations and the objects that they name. Size of the encoded form is what entries

@@ -191,7 +191,7 @@ std::optional<std::vector<std::string>> projection::path_of(node_id node) const 
   return std::nullopt;
 }
 
-std::vector<shown_version> projection::history(node_id node) const {
+std::vector<written_version> projection::written_versions(node_id node) const {
   std::vector<written_version> versions;
   const auto& origin = find(node).origin;
   if (const auto use = use_of(origin); use && !origin.is_zero() && use->node != node)
@@ -200,10 +200,16 @@ std::vector<shown_version> projection::history(node_id node) const {
     versions.push_back({id_at_end<version_id>(value), order_at_end(key)});
     return true;
   });
+  std::erase_if(versions, [this](const written_version& v) {
+    const auto use = use_of(v.version);
+    return !use || use->written != v.written;
+  });
+  return versions;
+}
+
+std::vector<shown_version> projection::history(node_id node) const {
   std::vector<shown_version> out;
-  for (const auto& [version, written] : versions) {
-    const auto use = use_of(version);
-    if (!use || use->written != written) continue;
+  for (const auto& [version, written] : written_versions(node)) {
     auto write = write_at(written);
     if (!write) continue;
     const auto ms = mtime_ms(write->content);

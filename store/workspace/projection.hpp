@@ -13,6 +13,8 @@ class projection : public lookup {
   [[nodiscard]] std::optional<shown_entry> find_path(std::span<const std::string> path) const;
   [[nodiscard]] std::optional<std::vector<std::string>> path_of(node_id node) const;
   [[nodiscard]] std::vector<shown_version> history(node_id node) const;
+  /// Every version of the node that counts, in operation order.
+  [[nodiscard]] std::vector<written_version> written_versions(node_id node) const;
   [[nodiscard]] tree::totals count() const;
 
  private:

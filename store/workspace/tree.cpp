@@ -1,6 +1,7 @@
 #include "store/workspace/tree.hpp"
 
 #include "store/workspace/editor.hpp"
+#include "store/workspace/history.hpp"
 #include "store/workspace/projection.hpp"
 
 namespace keyfold::workspace {
@@ -63,6 +64,8 @@ class renaming : public lookup {
       rename_row(split_rows(split->version), at);
     } else if (std::holds_alternative<move_operation>(o)) {
       rename_key(key_of(table::folder_moves, at), key_of(table::folder_moves, renamed(at)));
+    } else if (std::holds_alternative<time_operation>(o)) {
+      rename_key(key_of(table::times, at), key_of(table::times, renamed(at)));
     }
     rename_key(key_of(table::operations, at), key_of(table::operations, renamed(at)));
   }
@@ -118,6 +121,24 @@ std::vector<shown_version> tree::branches(node_id node) const {
 
 std::vector<shown_version> tree::history(node_id node) const {
   return projection(state_, workspace_, name_key_, causes_).history(node);
+}
+
+path_history tree::history_at(std::span<const std::string> path, std::size_t limit) const {
+  return past(state_, workspace_, name_key_, causes_).history_at(path, limit);
+}
+
+std::optional<past_thing> tree::past_at(std::span<const std::string> path,
+                                        const std::optional<version_id>& version) const {
+  return past(state_, workspace_, name_key_, causes_).find(path, version);
+}
+
+bool tree::is_gone(node_id node) const {
+  return past(state_, workspace_, name_key_, causes_).is_gone(node);
+}
+
+std::vector<tree::gone_node> tree::gone_with(std::span<const std::string> path,
+                                             node_id folder) const {
+  return past(state_, workspace_, name_key_, causes_).gone_with(path, folder);
 }
 
 std::vector<version_id> tree::current_versions(node_id node) const {

@@ -69,6 +69,39 @@ struct tree_changes {
   std::set<node_id> folders;  ///< folders whose shown children may differ now
 };
 
+/// One thing that somebody did, as history tells it. Everything in it is the same on all devices.
+struct past_change {
+  enum class kind : std::uint8_t { created, written, renamed, moved, deleted, restored };
+  kind what = kind::written;
+  entry_order at;                        ///< the operation; its device is the author
+  std::optional<std::uint64_t> when_ms;  ///< by the author's clock, since 1970; nullopt: not told
+  node_id node;
+  node_kind of = node_kind::file;
+  /// Written by it, or the last one written before it; zero for a folder, and before a file's first.
+  version_id version;
+  std::uint64_t size = 0;  ///< of that version
+  std::int64_t mtime_ns = 0;
+  bool current = false;  ///< that version is shown now, and was written by this
+  std::vector<std::string>
+      path;  ///< as names were given: where it stood then (and now if not moved)
+  std::vector<std::string> from;  ///< of renamed and moved: where it stood before
+};
+
+/// What happened at a path, or in the folder there. Newest first, in operation order.
+struct path_history {
+  std::vector<past_change> changes;
+  std::vector<past_change> deleted;  ///< from that very folder, and not there now
+  bool more = false;                 ///< there was more than was asked for
+  bool known = false;                ///< something stands or stood there
+};
+
+/// Something that stands or stood at a path: a file's or symlink's version, or a folder.
+struct past_thing {
+  node_id node;
+  version_id version;                   ///< of a folder: its node's id
+  std::optional<node_content> content;  ///< nullopt: a folder
+};
+
 class tree {
  public:
   /// `state` is this workspace's own part of the database; `name_key` is a device-local secret that
@@ -100,6 +133,27 @@ class tree {
   /// Every version of the node ever written and counted, current or not, in operation order:
   /// history.
   [[nodiscard]] std::vector<shown_version> history(node_id node) const;
+  /// What happened at a path, to whatever stands or stood there, and below it: at most `limit` changes. Of a file
+  /// that was moved away what happened until then, and that. A node's part in it is bounded by nothing but its own
+  /// versions; of a folder's the log is looked through from its end, at most some 20,000 operations of it.
+  [[nodiscard]] path_history history_at(std::span<const std::string> path, std::size_t limit) const;
+  /// The version or folder of that id among what stands or stood at the path; without one, what was deleted there
+  /// last, with the last version that it had.
+  [[nodiscard]] std::optional<past_thing> past_at(std::span<const std::string> path,
+                                                  const std::optional<version_id>& version) const;
+  /// True when the node is in the tree but not shown as itself: deleted, or without any content. (Of a folder what
+  /// survived in it may show.)
+  [[nodiscard]] bool is_gone(node_id node) const;
+  /// What went together with a deleted folder: others of its name that stood at `path`, and what was deleted in it
+  /// by the same device in the minute before, with the place of each. The folder itself is the first.
+  struct gone_node {
+    node_id node;
+    node_id parent;
+    std::string name;
+    bool at_path = true;  ///< stood at the path itself, not in a folder there
+  };
+  [[nodiscard]] std::vector<gone_node> gone_with(std::span<const std::string> path,
+                                                 node_id folder) const;
   /// The ids of all current versions of a node, of every branch, ascending.
   [[nodiscard]] std::vector<version_id> current_versions(node_id node) const;
   /// True for a folder that was deleted, and shows only for what survived in it: moving it as a

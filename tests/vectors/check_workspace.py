@@ -84,6 +84,7 @@ def payload_vectors() -> list:
         payload("write symlink", [], [[4, True, node, version, [], [b"../target", 1_763_820_180_123_456_789]]]),
         payload("drop", [], [[5, True, node, [version, before]]]),
         payload("split", [], [[6, True, node, version, nonce, other, "copy.txt"]]),
+        payload("time", [], [[7, False, 1_763_820_180_123], [3, True, node]]),
         payload("two writes that share an object", objects[:1], [
             [4, True, node, version, [], [7, 0, False, sample("list", 32), 0, [[0, 0, 7, sample("c", 32)]]]],
             [4, True, other, before, [], [1 << 40, 0, False, sample("big", 32), 1, [[0, 7, 900, sample("l", 32)]]]]]),

@@ -115,6 +115,17 @@ TEST_CASE("an operation with a field too few or too many, or not marked as criti
   CHECK(refusal(payload_of([](writer& w) { w.array(1).uint(3); })) == errc::malformed);
 }
 
+TEST_CASE("a time is not critical, and one beyond the year 9999 is refused") {
+  const auto time = [](bool critical, std::uint64_t ms) {
+    return payload_of([&](writer& w) { w.array(3).uint(7).boolean(critical).uint(ms); });
+  };
+  const auto decoded = decode_payload(time(false, max_time_ms));
+  REQUIRE(decoded);
+  CHECK(std::get<time_operation>(decoded->operations[0]).ms == max_time_ms);
+  CHECK(refusal(time(false, max_time_ms + 1)) == errc::malformed);
+  CHECK(refusal(time(true, 1)) == errc::malformed);
+}
+
 TEST_CASE("an id of the wrong length and a kind of node that there is not are refused") {
   CHECK(refusal(payload_of([](writer& w) {
           w.array(3).uint(3).boolean(true).bin(bytes(15, 1));

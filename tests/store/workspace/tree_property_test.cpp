@@ -75,6 +75,7 @@ class story {
     }
   }
   void add(std::size_t device, std::vector<operation> operations) {
+    if (history.entries.size() % 2 == 0) operations.emplace_back(time_operation{nonces_});
     history.add(device, std::move(operations));
   }
   void learn_one(std::size_t device, const step& s) {
