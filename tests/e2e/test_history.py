@@ -153,6 +153,7 @@ class History(keyfold.Case):
         self.share()
         oldest = self.history(self.bob, "/a")["versions"][-1]["version"]
         self.relay.stop()
+        keyfold.wait_until(lambda: not self.bob.run("status", "papers")["online"], "bob notices that the relay is gone")
         target = self.world.folder / "old"
         refused = self.bob.run("get", "papers:/a", target, "--version", oldest, expect=UNREACHABLE)
         self.assertEqual(refused["error"]["code"], "unreachable")
