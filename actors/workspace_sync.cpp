@@ -261,6 +261,8 @@ void get_object(workspace_pointer self, const replica::get_object& wanted) {
                         bulk_timeout);
   ask_relay(self, std::move(request), [self, wanted](const net::answer_or_failure& got) {
     if (got) return store_fetched(self, wanted.replica, wanted.object, got->bulk);
+    // Not that it lacks it: the link says next that it is down.
+    if (got.error().why.code == errc::disconnected) return;
     spdlog::info("object {}: {}", to_text(wanted.object), got.error().why.message);
     carry_out(self, state_of(self).fetch.lacks(wanted.replica, wanted.object));
   });
