@@ -441,9 +441,9 @@ expected<base_row> applier::folder_of(const disk_action& action) const {
   return fail(errc::changed_on_disk, "its folder is not on disk");
 }
 
-/// Where an action's item shall be: in the place of its row, else under its name in its folder.
+/// Where an action's item shall be: moved or new, under its name in its folder; else in the place of its row.
 expected<local_path> applier::target_of(const disk_action& action) const {
-  if (action.row != root_row) {
+  if (action.row != root_row && action.what != disk_kind::move) {
     KEYFOLD_TRY(const auto row, row_of(action.row));
     return path_of(row);
   }
@@ -479,6 +479,8 @@ void applier::skip(std::size_t index, const error& why) {
   if (differs) report_.rescan.insert(parent_of(path));
   const auto& action = plan_.actions[index];
   const auto row = base_.get(action.row);
+  const auto from = row && differs ? path_of(*row) : expected<local_path>(fail(errc::not_found));
+  if (from) report_.rescan.insert(parent_of(*from));  // of a move both ends may be what differs
   if (row && is_own_name(row->local)) report_.replan = true;
   const bool goes = action.what == disk_kind::park || action.what == disk_kind::remove;
   const auto folder = base_.get(goes && row ? row->parent : action.folder.value_or(root_row));

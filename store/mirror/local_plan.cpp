@@ -260,7 +260,8 @@ void local_planner::leave_out_new() {
     auto why = a.ignored;
     if (const auto held = stay.find(path); !why && is_folder(a.entry.facts) && held != stay.end())
       why = held->second;
-    a.stays_here = !a.settled && why && !travel.contains(path);
+    const bool wanted = wanted_.contains(join(parent_of(path), a.entry.name));
+    a.stays_here = !a.settled && why && !wanted && !travel.contains(path);
     if (!a.stays_here) {
       travel.insert(parent_of(path));
       continue;
@@ -462,6 +463,7 @@ expected<local_plan> find_local_changes(const root& r, const base& b,
                                         const std::set<local_path>& wanted) {
   const bool whole = std::find(starts.begin(), starts.end(), "") != starts.end();
   local_planner planner(b);
+  planner.set_wanted(wanted);
   ignore_chain rules([&](const local_path& folder) { return read_ignore_file_of(r, folder); });
   scan_hooks hooks;
   hooks.visit = [&](const listing& seen) {

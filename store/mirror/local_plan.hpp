@@ -74,6 +74,8 @@ class local_planner {
 
   /// `judge` is asked about what base does not know in this folder; empty: all of it travels.
   void add(const listing& seen, const judge_new& judge = {});
+  /// Places (as the tree names them) where the tree shows something: what is there must not stay here.
+  void set_wanted(std::set<local_path> places) { wanted_ = std::move(places); }
   void add_ignored(const ignored_item& item) { ignored_.push_back(item); }
   /// For a scan of some folders: whether this entry must be walked although nobody asked, because
   /// base does not know it there. True for any folder that is new or moved.
@@ -130,6 +132,7 @@ class local_planner {
   std::set<local_path> closed_;  ///< folders that stay here, not looked into
   std::set<local_path> seen_;
   const judge_new* judge_ = nullptr;  ///< during add()
+  std::set<local_path> wanted_;
 };
 
 /// The row of the folder that holds `change`; valid once the changes before it are recorded.

@@ -214,6 +214,7 @@ TEST_CASE("what was put aside is listed until it is dropped") {
   const auto small = make(2, 100);
   REQUIRE(d.objects->put(std::vector{large, small}));
   CHECK(d.objects->aside()->empty());
+  d.objects = d.reopen();
   flip(d.files()[0], 7);
   CHECK_FALSE(d.objects->get(large.id()));
   CHECK(*d.objects->aside() == std::vector{large.id()});
