@@ -196,15 +196,28 @@ class DamagedObjects(Case):
         self.alice.sync("papers")
         self.bob.sync("papers")
 
-    def damage(self, folder):
+    def damage(self, home, change=flip):
+        """While it is stopped: what was stored last is also in its memory."""
+        home.stop_agent()
+        self.change_objects(home.folder, change)
+        home.restart_agent()
+        home.sync("papers")
+
+    def damage_relay(self, *homes):
+        self.relay.stop()
+        self.change_objects(self.relay.data, flip)
+        self.relay.start()
+        for home in homes:
+            home.sync("papers")
+
+    def change_objects(self, folder, change):
         found = object_files(folder)
         self.assertTrue(found, folder)
         for path in found:
-            flip(path)
-        return found
+            change(path)
 
     def test_a_damaged_object_is_never_shown_and_fetched_again(self):
-        self.damage(self.alice.folder)
+        self.damage(self.alice)
         self.assertEqual(self.alice.cat("papers:/file"), self.data)
         row = self.wrong(self.alice)["objects of alice-laptop"]
         self.assertIn("good copies were fetched since", row["message"])
@@ -212,7 +225,7 @@ class DamagedObjects(Case):
         self.assertEqual(self.wrong(self.alice), {})
 
     def test_without_the_relay_a_damaged_object_is_said_to_lack(self):
-        self.damage(self.alice.folder)
+        self.damage(self.alice)
         self.relay.stop()
         target = self.world.folder / "got"
         answer = self.alice.run("get", "papers:/file", target, expect=UNREACHABLE)
@@ -227,7 +240,7 @@ class DamagedObjects(Case):
 
     def test_a_mirror_is_written_from_a_damaged_object_only_after_that_was_fetched_again(self):
         self.assertEqual(self.bob.cat("papers:/file"), self.data)
-        self.damage(self.bob.folder)
+        self.damage(self.bob)
         mirror = self.world.folder / "mirror"
         self.bob.run("workspace", "mirror", "papers", mirror)
         self.bob.sync("papers")
@@ -235,12 +248,11 @@ class DamagedObjects(Case):
         self.assertEqual((mirror / "file").read_bytes(), self.data)
 
     def test_a_missing_object_is_fetched_again(self):
-        for path in object_files(self.alice.folder):
-            path.unlink()
+        self.damage(self.alice, Path.unlink)
         self.assertEqual(self.alice.cat("papers:/file"), self.data)
 
     def test_the_relay_asks_for_what_it_lost_and_a_device_that_has_it_puts_it_again(self):
-        self.damage(self.relay.data)
+        self.damage_relay(self.alice, self.bob)
         target = self.world.folder / "got"
         wait_until(lambda: self.bob.run("get", "papers:/file", target, expect=None).get("ok"),
                    "alice has put the object again")
@@ -248,7 +260,7 @@ class DamagedObjects(Case):
 
     def test_who_has_what_the_relay_lost_is_told_when_he_comes(self):
         self.alice.stop_agent()
-        self.damage(self.relay.data)
+        self.damage_relay(self.bob)
         target = self.world.folder / "got"
         for _ in range(2):  # the second one is answered, too
             answer = self.bob.run("get", "papers:/file", target, expect=FAILED)

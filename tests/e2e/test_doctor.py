@@ -123,7 +123,7 @@ class Doctor(keyfold.Case):
 
     def snapshot(self, mirror):
         return {str(p.relative_to(mirror)): p.read_bytes()
-                for p in mirror.rglob("*") if p.is_file() and not p.name.startswith(".keyfold")}
+                for p in mirror.rglob("*") if p.is_file() and ".keyfold" not in p.parts}
 
     def check_nothing_lost(self, mirror, unsent):
         alice, bob = self.alice, self.bob

@@ -39,8 +39,8 @@ COMMANDS = [
     ["version"],
 ]
 OPTIONAL = {"mirror", "status", "version"}  # their last word may be missing
-NOT_THERE = ["nonsense", "doctor", "peers", "incidents", "audit", "forget", "workspace rename", "workspace history",
-             "user revoke", "device recovery", "auth change"]
+NOT_THERE = ["nonsense", "peers", "incidents", "audit", "forget", "workspace rename", "user revoke",
+             "device recovery", "auth change"]
 
 
 def flat(words):
