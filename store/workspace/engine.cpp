@@ -189,7 +189,15 @@ std::vector<entry_incident> engine::retry_unread() {
 }
 
 std::vector<bytes> engine::saved_journal(db::view& state) {
-  return feed::pending_records(db::prefixed(state, {feed_part}));
+  auto out = feed::pending_records(db::prefixed(state, {feed_part}));
+  // Times are no changes: restore() journals its own.
+  std::erase_if(out, [](const bytes& record) {
+    const auto pending = feed::decode_pending(record);
+    const auto decoded = pending ? decode_payload(pending->operation) : fail(errc::malformed);
+    return decoded && decoded->operations.size() == 1 &&
+           std::holds_alternative<time_operation>(decoded->operations.front());
+  });
+  return out;
 }
 
 void engine::begin_generation() {

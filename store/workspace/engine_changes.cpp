@@ -370,9 +370,7 @@ expected<std::size_t> engine::restore(std::span<const bytes> saved) {
     changes.push_back({decoded->operations.front(), pending->needed});
   }
   if (!changes.empty()) KEYFOLD_CHECK(record(changes));
-  return std::count_if(changes.begin(), changes.end(), [](const planned& change) {
-    return !std::holds_alternative<time_operation>(change.what);
-  });
+  return changes.size();
 }
 
 }  // namespace keyfold::workspace
