@@ -216,7 +216,7 @@ TEST_CASE("where all together hold too much, who holds the most goes, and the ot
 
 TEST_CASE("a peer that says nothing after its handshake is shut") {
   auto options = quick();
-  options.first_words = 200ms;
+  options.first_words = 1s;
   options.audit = 5ms;
   fixture f(any_key(), options);
   const auto alice = std::make_shared<recorder>();
