@@ -121,7 +121,7 @@ void dealer_link::read_events(instant now) {
   while (const auto event = connection_->events.next()) {
     if (event->what == ZMQ_EVENT_CONNECTED) {
       connection_->fd = event->value;
-      connection_->below.came(event->value);
+      connection_->below.came(event->value, now);
     } else if (event->what != ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
       connection_->below.went(connection_->fd);
       if (!lost_) lost_ = error_of(event->what);

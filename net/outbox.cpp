@@ -16,7 +16,7 @@ std::size_t outbox::outgoing::cost() const {
 
 bool outbox::push(const message& m) {
   outgoing next{encode_head(m), m.bulk};
-  if (queued_ + in_flight_->bytes() + next.cost() > max_) return false;
+  if (bytes() + next.cost() > max_) return false;
   queued_ += next.cost();
   queue_.push_back(std::move(next));
   return true;

@@ -29,6 +29,8 @@ class outbox {
   /// when it is gone. After `blocked`, try again when the I/O thread wakes.
   [[nodiscard]] pumped pump(zmq::socket_t& socket, bytes_view routing_id);
   [[nodiscard]] bool empty() const { return queue_.empty(); }
+  /// Bytes that wait, here and within libzmq.
+  [[nodiscard]] std::size_t bytes() const { return queued_ + in_flight_->bytes(); }
 
  private:
   struct outgoing {

@@ -1,5 +1,7 @@
 #include "net/router_port.hpp"
 
+#include <sys/resource.h>
+
 #include "net/bodies.hpp"
 
 namespace keyfold::net {
@@ -32,6 +34,15 @@ std::string address(zmq::message_t& frame) {
 /// Our links never choose their routing id; who does may want to be taken for another.
 bool made_by_libzmq(const std::string& route) {
   return route.size() == 5 && route[0] == '\0';
+}
+
+/// How many connections there may be. Each takes two descriptors (libzmq's and our duplicate of it); a
+/// quarter of those that the process may have, and 64, are left to everything else.
+std::size_t connection_limit(std::size_t max) {
+  rlimit allowed{};
+  if (getrlimit(RLIMIT_NOFILE, &allowed) != 0 || allowed.rlim_cur == RLIM_INFINITY) return max;
+  const auto usable = allowed.rlim_cur - allowed.rlim_cur / 4;
+  return std::min<std::size_t>(max, usable > 64 ? (usable - 64) / 2 : 0);
 }
 
 zmq::const_buffer buffer(bytes_view data) {
@@ -74,7 +85,7 @@ std::string router_port::endpoint() const {
 }
 
 bool router_port::serve(instant now) {
-  read_events();
+  read_events(now);
   if (read_messages(now)) return true;
   forget_disconnected();
   hot = false;
@@ -82,10 +93,12 @@ bool router_port::serve(instant now) {
   return hot;
 }
 
-void router_port::read_events() {
+void router_port::read_events(instant now) {
   while (const auto event = events_.next()) {
     if (event->what == ZMQ_EVENT_ACCEPTED) {
-      below_.came(event->value);
+      below_.came(event->value, now);
+      const auto surplus = below_.surplus(event->value, connection_limit(io_.options.max_peers));
+      if (surplus) below_.shut(*surplus);
     } else {
       below_.went(event->value);
       disconnected_.insert(event->value);
@@ -106,7 +119,7 @@ bool router_port::read_messages(instant now) {
 void router_port::on_frames(received_frames got, instant now) {
   if (got.frames.size() < 2) return void(++io_.counters.refused_frames);
   const auto route = got.frames[0].to_string();
-  auto* from = find_or_add(route, got.frames[1]);
+  auto* from = find_or_add(route, got.frames[1], now);
   if (from == nullptr) return void(++io_.counters.refused_frames);
   for (const auto& frame : got.frames) below_.handed(from->fd, frame.size());
   if (from->cut) {
@@ -117,7 +130,8 @@ void router_port::on_frames(received_frames got, instant now) {
 }
 
 /// The link of a message; nullptr when its sender may have none.
-router_port::peer_link* router_port::find_or_add(const std::string& route, zmq::message_t& head) {
+router_port::peer_link* router_port::find_or_add(const std::string& route, zmq::message_t& head,
+                                                 instant now) {
   const auto user_id = property(head, "User-Id");
   const auto found = by_route_.find(route);
   if (found != by_route_.end()) {
@@ -126,13 +140,13 @@ router_port::peer_link* router_port::find_or_add(const std::string& route, zmq::
   }
   const auto key = key_of_user_id(user_id);
   if (!key || !made_by_libzmq(route) || by_route_.size() >= io_.options.max_peers) return nullptr;
-  return add(route, *key, head);
+  return add(route, *key, head, now);
 }
 
 router_port::peer_link* router_port::add(const std::string& route, const box_public_key& key,
-                                         zmq::message_t& head) {
+                                         zmq::message_t& head, instant now) {
   const int fd = descriptor(head);
-  read_events();
+  read_events(now);
   if (const auto former = by_fd_.find(fd); former != by_fd_.end()) {
     // The descriptor is in use again, so the connection that had it is gone.
     disconnected_.erase(fd);
@@ -250,23 +264,56 @@ void router_port::forget_disconnected() {
 
 void router_port::tick(instant now) {
   if (now < due_at_) return;
-  due_at_ = now + io_.options.audit;
-  read_events();
+  // A look at a connection takes about a microsecond: at most a hundredth of the time goes into that.
+  due_at_ = now + std::max(io_.options.audit, instant(below_.size() / 10));
+  read_events(now);
   hot = true;  // events may have come that serve() has to look at
   audit(now);
   shut_dropped(now);
 }
 
-/// Cuts off connections that send what never becomes a message.
+/// Shuts connections that say nothing, or send what never becomes a message.
 void router_port::audit(instant now) {
-  const error why{errc::flooding, "a message that does not end"};
-  for (const int fd : below_.overfull(io_.options.max_unfinished)) {
-    const auto peer = by_fd_.find(fd);
-    if (peer != by_fd_.end() && !peer->second->cut)
-      cut(*peer->second, why, true, now);
-    else
-      below_.shut(fd);
+  for (const int fd : below_.silent_since(now - io_.options.first_words)) below_.shut(fd);
+  auto loads = below_.loads();
+  for (auto& each : loads) {
+    if (each.bytes > io_.options.max_unfinished) {
+      end(each.fd, {errc::flooding, "a message that does not end"}, now);
+      each.bytes = 0;
+    } else if (const auto peer = by_fd_.find(each.fd); peer != by_fd_.end()) {
+      each.bytes += peer->second->unread->bytes() + peer->second->out.bytes();
+    }
   }
+  shed(std::move(loads), now);
+}
+
+/// While all connections together hold too much of our memory, ends those that hold the most: of the
+/// address that does so first.
+void router_port::shed(std::vector<connections::load> loads, instant now) {
+  std::map<std::string, std::uint64_t> by_address;
+  std::uint64_t held = 0;
+  for (const auto& each : loads) {
+    held += each.bytes;
+    by_address[each.address] += each.bytes;
+  }
+  if (held <= io_.options.max_held) return;
+  std::ranges::sort(loads, std::greater{}, [&](const connections::load& each) {
+    return std::pair(by_address[each.address], each.bytes);
+  });
+  for (const auto& each : loads) {
+    if (held <= io_.options.max_held) return;
+    end(each.fd, {errc::flooding, "the relay holds too much, and most for this address"}, now);
+    held -= each.bytes;
+  }
+}
+
+/// Ends a connection and its link, if it has one.
+void router_port::end(int fd, const error& why, instant now) {
+  const auto peer = by_fd_.find(fd);
+  if (peer != by_fd_.end() && !peer->second->cut)
+    cut(*peer->second, why, true, now);
+  else
+    below_.shut(fd);
 }
 
 void router_port::shut_dropped(instant now) {

@@ -52,8 +52,9 @@ class router_port final : public port {
 
   bool read_messages(instant now);
   void on_frames(received_frames got, instant now);
-  peer_link* find_or_add(const std::string& route, zmq::message_t& head);
-  peer_link* add(const std::string& route, const box_public_key& key, zmq::message_t& head);
+  peer_link* find_or_add(const std::string& route, zmq::message_t& head, instant now);
+  peer_link* add(const std::string& route, const box_public_key& key, zmq::message_t& head,
+                 instant now);
   void deliver(peer_link& from, received_frames got, instant now);
   void answer_cut(peer_link& from);
   void pump(peer_link& to, instant now);
@@ -61,8 +62,10 @@ class router_port final : public port {
   void cut(peer_link& link, const error& why, bool penalize, instant now);
   void forget(peer_link& link, const error* why);
   void forget_disconnected();
-  void read_events();
+  void read_events(instant now);
   void audit(instant now);
+  void shed(std::vector<connections::load> loads, instant now);
+  void end(int fd, const error& why, instant now);
   void shut_dropped(instant now);
 
   io_environment& io_;

@@ -63,9 +63,12 @@ struct transport_options {
   std::chrono::milliseconds last_retry{30'000};
   // Tuning
   std::size_t max_unread = 32 * 1024 * 1024;  ///< bytes of received messages that are still held
-  std::size_t max_unfinished = 96 * 1024 * 1024;  ///< bytes of a connection that make no message
-  std::chrono::milliseconds audit{500};           ///< how often connections are looked at for that
-  std::size_t max_peers = 10'000;                 ///< links on one listening socket
+  std::size_t max_unfinished = 48 * 1024 * 1024;  ///< bytes of a connection that make no message
+  /// Bytes of all connections of one listening socket: received and not a message yet, held, and queued.
+  std::size_t max_held = 256 * 1024 * 1024;
+  std::chrono::milliseconds audit{100};           ///< how often connections are looked at for that
+  std::chrono::milliseconds first_words{20'000};  ///< a peer that says nothing so long is shut
+  std::size_t max_peers = 10'000;  ///< connections on one listening socket, from one address half
   std::size_t max_commands = 100'000;
   std::size_t max_command_bytes = 256 * 1024 * 1024;
   std::chrono::milliseconds penalty{5'000};  ///< handshakes of a key whose link was cut are refused

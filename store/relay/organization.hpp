@@ -209,6 +209,8 @@ class organization {
   feeds feeds_;
   invitations invitations_;
   limiter guesses_{{.burst = 20, .refill = timestamp(10'000), .max_names = 10'000}};
+  /// 100 invitations of a user at once, then 100 an hour.
+  limiter invited_{{.burst = 100, .refill = timestamp(36'000), .max_names = 10'000}};
   limiter opens_{{.burst = 30, .refill = timestamp(2'000), .max_names = 10'000}};
   limiter fencings_{{.burst = 10, .refill = timestamp(60'000), .max_names = 10'000}};
   std::map<std::pair<workspace_id, user_id>, timestamp> fences_;  ///< until when

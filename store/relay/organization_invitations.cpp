@@ -29,6 +29,7 @@ answered<void> organization::create_invitation(session_number session, invitatio
   effects out;
   const auto done = [&]() -> expected<void> {
     KEYFOLD_TRY(const auto who, require(session));
+    KEYFOLD_CHECK(invited_.take(to_text(who.user), now));
     row.creator = who.user;
     KEYFOLD_CHECK(invitations_.create(row, ledger_, now));
     tell_greeters(row, invitation_state::guest_absent, out);

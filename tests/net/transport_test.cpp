@@ -186,6 +186,52 @@ TEST_CASE("a message that never ends costs the sender its connection") {
   CHECK(alice->next_message());
 }
 
+TEST_CASE("where all together hold too much, who holds the most goes, and the others stay") {
+  auto options = quick();
+  options.max_held = 4 * 1024 * 1024;
+  options.audit = 5ms;
+  fixture f(any_key(), options);
+  const auto hoarder = std::make_shared<recorder>();  // keeps the messages that it hears
+  const auto bound = f.relay.listen(loopback, relay_key, any_key(), hoarder).value();
+  const auto connect = [&](const box_key& key, const std::shared_ptr<recorder>& to) {
+    return f.agent.connect(bound.endpoint, relay_key.public_key(), key, to).value();
+  };
+  const auto alice = std::make_shared<recorder>();
+  const auto bob = std::make_shared<recorder>();
+  const auto alices = connect(alice_key, alice);
+  const auto bobs = connect(bob_key, bob);
+  REQUIRE(alice->next_up());
+  REQUIRE(bob->next_up());
+  REQUIRE(f.agent.send(alices, put(1, 1024 * 1024)));
+  REQUIRE(hoarder->next_up());
+  for (std::uint64_t id = 1; id <= 2; ++id) REQUIRE(f.agent.send(bobs, put(id, 2 * 1024 * 1024)));
+  const auto gone = hoarder->next_down();
+  REQUIRE(gone);
+  CHECK(gone->why.code == errc::flooding);
+  const auto by_bob = hoarder->next_up();
+  REQUIRE(by_bob);
+  CHECK(gone->link == by_bob->link);
+  CHECK(f.relay.stats().cut_links == 1);
+}
+
+TEST_CASE("a peer that says nothing after its handshake is shut") {
+  auto options = quick();
+  options.first_words = 1s;
+  options.audit = 5ms;
+  fixture f(any_key(), options);
+  const auto alice = std::make_shared<recorder>();
+  const auto bob = std::make_shared<recorder>();
+  const auto alices = f.connect(alice_key, alice);
+  f.connect(bob_key, bob);
+  REQUIRE(alice->next_up());
+  REQUIRE(f.agent.send(alices, make_message(ping{}, 1)));
+  REQUIRE(alice->next_message());
+  REQUIRE(bob->next_up());
+  CHECK(bob->await_down(errc::disconnected));
+  REQUIRE(f.agent.send(alices, make_message(ping{}, 2)));
+  CHECK(alice->next_message());
+}
+
 TEST_CASE("much talk of whole messages is no message without end") {
   auto options = quick();
   options.max_unfinished = 1024 * 1024;

@@ -80,6 +80,25 @@ TEST_CASE("a flood of invitations ends at the limit, and leaves others theirs") 
         errc::too_many_invitations);
 }
 
+TEST_CASE("who invites and cancels without end is slowed down, and others are not") {
+  office w;
+  unsigned made = 0;
+  for (;;) {
+    const auto row = w.row(invitation::kind::device);
+    const auto created = w.core->create_invitation(w.bob_session, row, now).answer;
+    if (!created) {
+      CHECK(code(created) == errc::rate_limited);
+      break;
+    }
+    REQUIRE(w.core->cancel_invitation(w.bob_session, row.token).answer);
+    REQUIRE(++made < 1000);
+  }
+  CHECK(made == 100);
+  w.invite(w.alice_session);
+  const auto row = w.row(invitation::kind::device);
+  CHECK(w.core->create_invitation(w.bob_session, row, now + timestamp(36'000)).answer);
+}
+
 TEST_CASE("an invitation is cancelled by those who may greet, and its conduit ends") {
   office w;
   const auto token = w.invite(w.alice_session);
