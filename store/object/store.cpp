@@ -71,33 +71,52 @@ expected<void> make_folder_at(const db::file& folder, const std::string& name) {
 
 }  // namespace
 
-void recent_objects::add(std::span<const sealed_object> objects) {
+void recent_objects::add(owner of, std::span<const sealed_object> objects) {
   const std::lock_guard lock(mutex_);
   for (const auto& o : objects) {
-    if (by_id_.contains(o.id())) continue;
-    by_id_[o.id()] = objects_.insert(objects_.end(), o);
+    const auto [at, fresh] = by_name_.try_emplace({of, o.id()});
+    if (!fresh) continue;
+    at->second = objects_.insert(objects_.end(), {of, o});
     bytes_ += o.size();
   }
-  while (bytes_ > recent_bytes) {
-    bytes_ -= objects_.front().size();
-    by_id_.erase(objects_.front().id());
-    objects_.pop_front();
-  }
+  while (bytes_ > recent_bytes)
+    drop(by_name_.find({objects_.front().first, objects_.front().second.id()}));
 }
 
-void recent_objects::remove(const object_id& id) {
-  const std::lock_guard lock(mutex_);
-  const auto at = by_id_.find(id);
-  if (at == by_id_.end()) return;
-  bytes_ -= at->second->size();
+void recent_objects::drop(std::map<name, std::list<entry>::iterator>::iterator at) {
+  bytes_ -= at->second->second.size();
   objects_.erase(at->second);
-  by_id_.erase(at);
+  by_name_.erase(at);
 }
 
-std::optional<sealed_object> recent_objects::find(const object_id& id) const {
+void recent_objects::remove(owner of, const object_id& id) {
   const std::lock_guard lock(mutex_);
-  const auto at = by_id_.find(id);
-  return at == by_id_.end() ? std::nullopt : std::optional(*at->second);
+  if (const auto at = by_name_.find({of, id}); at != by_name_.end()) drop(at);
+}
+
+void recent_objects::remove_all(owner of) {
+  const std::lock_guard lock(mutex_);
+  for (auto at = by_name_.lower_bound({of, {}}); at != by_name_.end() && at->first.first == of;)
+    drop(at++);
+}
+
+std::optional<sealed_object> recent_objects::find(owner of, const object_id& id) const {
+  const std::lock_guard lock(mutex_);
+  const auto at = by_name_.find({of, id});
+  return at == by_name_.end() ? std::nullopt : std::optional(at->second->second);
+}
+
+namespace {
+
+recent_objects& recent() {
+  static recent_objects all;
+  return all;
+}
+
+}  // namespace
+
+store::~store() {
+  recent().remove_all(this);
 }
 
 std::optional<std::uint64_t> object_size_of(std::uint64_t file_size) {
@@ -214,7 +233,7 @@ expected<void> store::put(std::span<const sealed_object> objects) {
   }
   KEYFOLD_CHECK(index_.write(changes, true));
   total_ += sum;
-  recent_.add(fresh);
+  recent().add(this, fresh);
   return {};
 }
 
@@ -290,7 +309,7 @@ expected<std::optional<cell_range>> store::read(const object_id& id, std::size_t
 
 expected<std::optional<cell_range>> store::get_range(const object_id& id, std::size_t first,
                                                      std::size_t count) {
-  if (const auto o = recent_.find(id)) return cells_in(*o, first, count);
+  if (const auto o = recent().find(this, id)) return cells_in(*o, first, count);
   auto range = read(id, first, count);
   const bool good = range && (!*range || check_range(id, **range));
   if (good || (!range && range.error().code != errc::damaged)) return range;
@@ -299,7 +318,7 @@ expected<std::optional<cell_range>> store::get_range(const object_id& id, std::s
 }
 
 expected<std::optional<sealed_object>> store::get(const object_id& id) {
-  if (auto o = recent_.find(id)) return std::move(*o);
+  if (auto o = recent().find(this, id)) return std::move(*o);
   auto range = read(id, 0, SIZE_MAX);
   if (range && !*range) return std::nullopt;
   if (!range && range.error().code != errc::damaged) return fail(range);
@@ -366,7 +385,7 @@ expected<std::size_t> store::adopt_files() {
 }
 
 expected<void> store::take_out(const object_id& id, std::uint64_t size, db::batch changes) {
-  recent_.remove(id);
+  recent().remove(this, id);
   changes.emplace(key('i', id), std::nullopt);
   if (is_small(size)) changes.emplace(key('d', id), std::nullopt);
   KEYFOLD_CHECK(index_.write(changes, true));
@@ -383,7 +402,7 @@ expected<void> store::remove(std::span<const object_id> ids) {
     KEYFOLD_TRY(const auto size, size_of(id));
     if (!size || !changes.emplace(key('i', id), std::nullopt).second) continue;
     sum += *size;
-    recent_.remove(id);
+    recent().remove(this, id);
     if (is_small(*size))
       changes.emplace(key('d', id), std::nullopt);
     else

@@ -23,17 +23,24 @@
 
 namespace keyfold::object {
 
-/// What was stored last: it is usually asked for at once (to be uploaded, passed on, or read). Thread-safe.
+/// What all stores of a program stored last: it is usually asked for at once (to be uploaded, passed on, or read).
+/// However many stores there are, it holds 16 MiB. Thread-safe.
 class recent_objects {
  public:
-  void add(std::span<const sealed_object> objects);
-  void remove(const object_id& id);
-  [[nodiscard]] std::optional<sealed_object> find(const object_id& id) const;
+  using owner = const void*;  ///< a store: an object of one is not in another
+  void add(owner of, std::span<const sealed_object> objects);
+  void remove(owner of, const object_id& id);
+  void remove_all(owner of);
+  [[nodiscard]] std::optional<sealed_object> find(owner of, const object_id& id) const;
 
  private:
+  using name = std::pair<owner, object_id>;
+  using entry = std::pair<owner, sealed_object>;
+  void drop(std::map<name, std::list<entry>::iterator>::iterator at);
+
   mutable std::mutex mutex_;
-  std::list<sealed_object> objects_;  ///< the oldest first
-  std::map<object_id, std::list<sealed_object>::iterator> by_id_;
+  std::list<entry> objects_;  ///< the oldest first
+  std::map<name, std::list<entry>::iterator> by_name_;
   std::size_t bytes_ = 0;
 };
 
@@ -48,6 +55,9 @@ class store {
   /// must outlive it) below `prefix`. Files left by a crash in writing are removed.
   [[nodiscard]] static expected<std::unique_ptr<store>> open(const std::string& folder,
                                                              db::store& index, bytes prefix);
+  ~store();
+  store(const store&) = delete;
+  store& operator=(const store&) = delete;
 
   /// Stores all; once it returns they survive a power cut. Those that are here already are passed
   /// over. `errc::disk_full`, `errc::io_failed`: then some may be stored.
@@ -102,7 +112,6 @@ class store {
   const bytes prefix_;
   std::mutex changing_;  ///< one batch of changes at a time; reads go on beside it
   std::atomic<std::uint64_t> total_ = 0;
-  recent_objects recent_;
   std::uint64_t next_temporary_ = 0;
 };
 

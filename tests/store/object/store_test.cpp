@@ -141,6 +141,18 @@ TEST_CASE("what was removed is gone, with its file") {
   CHECK(*d.objects->has(all[1].id()));
 }
 
+TEST_CASE("what one store has in memory is not in another") {
+  disk alice;
+  const disk bob;
+  const auto o = make(1, 100'000);
+  REQUIRE(alice.objects->put(std::vector{o}));
+  CHECK_FALSE(*bob.objects->get(o.id()));
+  CHECK_FALSE(*bob.objects->get_range(o.id(), 0, 1));
+  alice.objects = alice.reopen();
+  for (const auto& file : alice.files()) fs::remove(file);
+  CHECK(alice.objects->get(o.id()).error().code == errc::damaged);
+}
+
 TEST_CASE("what was stored last is read from memory, up to a bound") {
   disk d;
   const auto first = make(1, 3 << 20);
