@@ -28,6 +28,7 @@ void push::disconnected() {
   pending_needs_.clear();
   to_ask_.clear();
   to_put_.clear();
+  queued_.clear();
   asked_.clear();
   under_way_.clear();
   put_bytes_ = 0;
@@ -40,6 +41,8 @@ push::effects push::changed() {
 
 push::effects push::upload_ahead(const std::vector<object_id>& objects) {
   if (!delivery_ || !tuning_.objects_first) return {};
+  // Beyond that they go when their changes are looked at.
+  if (objects_.size() + objects.size() > most_known()) return {};
   need(objects);
   return step();
 }
@@ -55,7 +58,7 @@ push::effects push::have_answered(std::span<const object_id> lacking) {
     const auto found = objects_.find(object);
     if (found == objects_.end()) continue;
     found->second = object_state::lacking;
-    to_put_.push_back(object);
+    enqueue(object);
   }
   return step();
 }
@@ -81,7 +84,7 @@ push::effects push::put_failed(const object_id& object, const error& reason) {
   if (put == under_way_.end()) return {};
   put_bytes_ -= put->second;
   under_way_.erase(put);
-  to_put_.push_front(object);
+  if (queued_.insert(object).second) to_put_.push_front(object);
   return stall(reason);
 }
 
@@ -110,8 +113,12 @@ push::effects push::push_answered(std::size_t accepted, std::span<const object_i
 push::effects push::wanted(std::span<const object_id> objects) {
   if (!delivery_) return {};
   for (const auto& object : objects)
-    if (size_of_(object) && !under_way_.contains(object)) to_put_.push_back(object);
+    if (size_of_(object) && !under_way_.contains(object)) enqueue(object);
   return step();
+}
+
+void push::enqueue(const object_id& object) {
+  if (queued_.insert(object).second) to_put_.push_back(object);
 }
 
 push::effects push::push_refused(const error& reason, std::span<const entry_hash> lacks) {
@@ -204,7 +211,7 @@ void push::plan_needs() {
     if (looked == 0)
       pending_needs_.erase(pending_needs_.begin(), pending_needs_.lower_bound(entry.number));
     need(needed_by(entry));
-    return ++looked < tuning_.lookahead && objects_.size() < 4 * tuning_.have_batch;
+    return ++looked < tuning_.lookahead && objects_.size() < most_known();
   });
 }
 
@@ -223,6 +230,7 @@ void push::plan_puts(effects& out) {
     const auto size = size_of_(object);
     if (size && put_bytes_ != 0 && put_bytes_ + *size > tuning_.object_window) return;
     to_put_.pop_front();
+    queued_.erase(object);
     if (under_way_.contains(object)) continue;
     const auto found = objects_.find(object);
     if (size) {

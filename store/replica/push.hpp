@@ -119,6 +119,9 @@ class push {
   void load_batch();
   const std::vector<object_id>& needed_by(const feed::pending_entry& entry);
   void need(const std::vector<object_id>& objects);
+  void enqueue(const object_id& object);
+  /// So many objects are looked at, at most, before their changes are due.
+  [[nodiscard]] std::size_t most_known() const { return 4 * tuning_.have_batch; }
   bool all_acknowledged(const std::vector<object_id>& objects) const;
   void plan_needs();
   void plan_question(effects& out);
@@ -139,6 +142,7 @@ class push {
   std::map<std::uint64_t, pending_needs> pending_needs_;  ///< by the entry's number
   std::deque<object_id> to_ask_;
   std::deque<object_id> to_put_;
+  std::set<object_id> queued_;                  ///< those in to_put_
   std::vector<object_id> asked_;                ///< the question under way
   std::map<object_id, std::size_t> under_way_;  ///< puts
   std::size_t put_bytes_ = 0;

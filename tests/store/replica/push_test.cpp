@@ -187,6 +187,38 @@ TEST_CASE("a failed question or put is made again after retry") {
   CHECK(only<sign_next>(t.core.put_answered(id)));
 }
 
+TEST_CASE("objects go up before the changes that need them") {
+  desk d;
+  const auto object = d.object(10);
+  CHECK(d.core.upload_ahead({object}).empty());  // offline
+  REQUIRE(d.core.connected({}).size() == 1);     // idle
+  CHECK(all<ask_have>(d.core.upload_ahead({object})).size() == 1);
+  CHECK(all<put_object>(d.core.have_answered(std::vector{object})).size() == 1);
+  d.change({object});
+  CHECK(d.core.changed().empty());
+  CHECK(all<sign_next>(d.core.put_answered(object)).size() == 1);  // nothing is asked or put twice
+  std::vector<object_id> many(4 * push_tuning{}.have_batch);
+  for (auto& id : many) id = d.object(10);
+  CHECK(d.core.upload_ahead(many).empty());  // too many: they go when their changes come
+}
+
+TEST_CASE("what a replica asks for again and again is put once, if it is here") {
+  desk d;
+  const auto big = d.object(90);
+  const auto lost = d.object(20);
+  const auto strange = d.random->id<object_id>();
+  CHECK(d.core.wanted(std::vector{lost}).empty());  // offline
+  (void)d.core.connected({});
+  REQUIRE(all<put_object>(d.core.wanted(std::vector{big})).size() == 1);
+  for (int i = 0; i < 3; ++i)
+    CHECK(all<put_object>(d.core.wanted(std::vector{lost, strange, big, lost}))
+              .empty());  // the window is full
+  const auto next = all<put_object>(d.core.put_answered(big));
+  REQUIRE(next.size() == 1);
+  CHECK(next[0].object == lost);
+  CHECK(all<put_object>(d.core.put_answered(lost)).empty());
+}
+
 TEST_CASE("an object that is lost here does not hold up its entry, and is told") {
   desk t;
   const auto lost = t.random->id<object_id>();
