@@ -70,13 +70,23 @@ struct net : world {
         (void)move(d, choice.below(2) == 0);
     }
   }
+  bool go_on(device_node& d, bool upwards) {
+    const bool waits = d.wants_ledger || d.stalled_now;
+    if (waits) pull_ledger(d);
+    return move(d, upwards) || waits;
+  }
   void settle(random_source& choice) {
     for (auto& d : devices)
       if (!d->wire.open) d->connect();
+    // At random; but it is quiet only when nobody has anything left, not when chance passes somebody over.
     for (int quiet = 0; quiet < 60;) {
       auto& d = *devices[choice.below(devices.size())];
-      if (d.wants_ledger || d.stalled_now) pull_ledger(d);
-      quiet = move(d, choice.below(2) == 0) ? 0 : quiet + 1;
+      if (go_on(d, choice.below(2) == 0))
+        quiet = 0;
+      else if (++quiet == 60)
+        for (auto& each : devices)
+          for (const bool upwards : {true, false})
+            if (go_on(*each, upwards)) quiet = 0;
     }
   }
   void check_equal() {
