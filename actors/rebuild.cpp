@@ -66,7 +66,10 @@ expected<void> link_files(const fs::path& from, const fs::path& to) {
        at.increment(failed)) {
     const auto name = at->path().filename().string();
     if (name == "LOCK" || name.starts_with("LOG") || !at->is_regular_file(failed)) continue;
-    fs::create_hard_link(at->path(), to / name, failed);
+    std::error_code other_volume;  // or a file system without links
+    fs::create_hard_link(at->path(), to / name, other_volume);
+    if (other_volume) fs::copy_file(at->path(), to / name, failed);
+    if (failed) break;
   }
   if (failed) return fail(errc::io_failed, "cannot copy the damaged database: " + failed.message());
   return {};

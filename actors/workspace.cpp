@@ -146,8 +146,13 @@ expected<std::vector<published_change>> publish_all(workspace_pointer self,
     }
     out.push_back(*published);
   }
-  KEYFOLD_TRY(auto base, request.record(out));
-  state_of(self).transaction.add(std::move(base));
+  auto base = request.record(out);
+  if (!base) {  // a tree without its base must not be kept
+    state_of(self).transaction.discard();
+    self->quit(caf::exit_reason::unhandled_exception);
+    return fail(base);
+  }
+  state_of(self).transaction.add(*std::move(base));
   if (failed) return tl::unexpected(*failed);
   return out;
 }
@@ -271,8 +276,12 @@ workspace_actor::behavior_type behavior(workspace_pointer self) {
         return finish_void(self, state_of(self).engine.remove_at(r.at, r.recursive));
       },
       [self](const put_entries& r) { return finish_void(self, put(self, r)); },
-      [self](const get_history& r) { return state_of(self).engine.history(r.at, r.limit); },
-      [self](const find_past& r) { return state_of(self).engine.find_past(r.at, r.version); },
+      [self](const get_history& r) {
+        return checked(self, state_of(self).engine.history(r.at, r.limit));
+      },
+      [self](const find_past& r) {
+        return checked(self, state_of(self).engine.find_past(r.at, r.version));
+      },
       [self](const restore_past& r) { return finish(self, restore(self, r)); },
       [self](const publish_changes& r) { return finish(self, publish_all(self, r)); },
       [self](const objects_stored& r) {
@@ -371,13 +380,14 @@ void end_rebuilding(workspace_pointer self) {
   s.rebuilding = false;
   const auto saved = saved_changes(s.transaction, s.options.workspace);
   const auto restored = s.engine.restore(saved);
-  if (restored)
+  if (restored) {
     spdlog::warn("workspace {}: rebuilt; {} of {} saved changes were not sent yet",
                  to_text(s.options.workspace), *restored, saved.size());
-  else
+    finish_rebuilding(s.transaction, s.options.workspace);
+  } else {  // they stay, and are tried again at the next start
     spdlog::error("workspace {}: the {} changes saved of the damaged database cannot be made: {}",
                   to_text(s.options.workspace), saved.size(), restored.error().message);
-  finish_rebuilding(s.transaction, s.options.workspace);
+  }
   if (!commit(self)) return;
   if (const auto folder = mirrored_folder(s); folder && !s.mirror)
     (void)start_mirror(self, *folder, false);
