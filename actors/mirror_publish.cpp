@@ -319,10 +319,14 @@ mirrored publish_local(mirror_state& s, caf::scoped_actor& self,
   if (!whole && mirror::changes_rules(s.base, plan)) s.rescan.insert("");
   for (const auto row : plan.restored) s.base.erase(row);
   if (!plan.restored.empty()) s.whole_tree = true;
-  s.read_only.reset();
-  s.unwritten.clear();
+  // What was not looked at is as it was.
+  std::erase_if(s.unwritten, [&](const file_status& file) {
+    return plan.listed.contains(mirror::parent_of(file.path.substr(1)));
+  });
+  if (s.unwritten.empty()) s.read_only.reset();
   auto done = publisher(s, self, std::move(plan)).run();
-  if (!done && s.read_only) return {};  // the disk keeps them; status and sync say so
+  // The disk keeps them; status and sync say so.
+  if (!done && done.error().code == errc::role_insufficient) return {};
   return done;
 }
 

@@ -82,6 +82,16 @@ class Sharing(keyfold.Case):
         self.bob.sync("papers", expect=FAILED)
         row = next(f for f in self.bob.run("status", "papers")["files"] if f["path"].lstrip("/") == "text.txt")
         self.assertEqual((row["state"], row["reason"]), ("local", "read_only"))
+        # It is still said when another folder was looked at since.
+        self.alice.run("mkdir", "papers:/other")
+        self.alice.put_bytes(b"more", "papers:/other/more.txt")
+        keyfold.wait_until((folder / "other" / "more.txt").exists, "bob has the other file")
+        (folder / "other" / "his.txt").write_bytes(b"and this is bob's, too")
+
+        def both_are_said():
+            said = {f["path"]: f["reason"] for f in self.bob.run("status", "papers")["files"]}
+            return said.get("/other/his.txt") == "read_only" and said.get("/text.txt") == "read_only"
+        keyfold.wait_until(both_are_said, "status lists both")
         self.assertEqual((folder / "text.txt").read_bytes(), b"bob's own words")
         self.alice.sync("papers")
         self.assertEqual(self.alice.cat("papers:/text.txt"), b"alice's text")
