@@ -36,9 +36,9 @@ COMMANDS = [
     ["workspace", "rotate", "w"], ["workspace", "mirror", "w", "folder"], ["workspace", "unmirror", "w"],
     ["ls", "w:/"], ["cat", "w:/f"], ["put", "f", "w:/f"], ["get", "w:/f", "f"], ["mkdir", "w:/d"],
     ["mv", "w:/a", "w:/b"], ["rm", "w:/f"], ["status", "w"], ["sync", "w"], ["user", "list"], ["device", "list"],
-    ["version"],
+    ["version"], ["doctor"], ["workspace", "history", "w"], ["workspace", "restore", "w", "/f"],
 ]
-OPTIONAL = {"mirror", "status", "version"}  # their last word may be missing
+OPTIONAL = {"mirror", "status", "version", "doctor", "restore"}  # their last word may be missing
 NOT_THERE = ["nonsense", "peers", "incidents", "audit", "forget", "workspace rename", "user revoke",
              "device recovery", "auth change"]
 
@@ -53,7 +53,7 @@ def misuses():
         yield flat(command) + ["--nonsense"]
         yield flat(command) + ["one", "too-many"]
         names = 1 if command[0] in ("greet", "join", "ls", "cat", "put", "get", "mkdir", "mv", "rm", "status", "sync",
-                                    "unlock", "lock", "version") else 2
+                                    "unlock", "lock", "version", "doctor") else 2
         for i in range(names, len(command)):
             if not OPTIONAL & set(words[:2]):
                 yield flat(command[:i] + command[i + 1:])

@@ -422,6 +422,34 @@ TEST_CASE("what others add under an ignored name is written, beside what stands 
   CHECK(m.tree.picture().size() == 4);
 }
 
+TEST_CASE("what others move to an ignored name is moved, beside what stands there ignored") {
+  mirrored m;
+  m.write("f", "shared");
+  m.write("f~", "alice's backup");
+  m.settle();
+  m.tree.move(m.tree.shown(false).at(0), workspace::root_node, "f~");
+  m.settle();
+  std::set<std::string> both;
+  for (const auto& [path, what] : picture_of(m)) both.insert(m.read(path));
+  CHECK(both == std::set<std::string>{"shared", "alice's backup"});
+  CHECK(m.tree.picture().size() == 2);
+}
+
+TEST_CASE("a folder that holds nothing but ignored things makes way for a file of its name") {
+  mirrored m;
+  m.make_folder("a");
+  m.write("a/f~", "alice's backup");
+  m.settle();
+  CHECK(m.tree.picture().empty());
+  m.tree.write(m.tree.create(node_kind::file, workspace::root_node, "a"), {}, "from bob", 1);
+  m.settle();
+  CHECK(m.read("a/f~") == "alice's backup");
+  std::size_t from_bob = 0;
+  for (const auto& [path, what] : picture_of(m))
+    if (what.ends_with("from bob")) ++from_bob;
+  CHECK(from_bob == 1);
+}
+
 TEST_CASE("a folder deleted by others goes but for what is ignored in it, and does not come back") {
   mirrored m;
   m.make_folder("d/e");
