@@ -1,27 +1,28 @@
 // How a tree lies in its db::view: keys are a table's letter, ids, orders and keyed hashes; never a
 // name.
 //
-//   o order              -> operation           log: every operation of every entry that counts
-//   p node order         -> placement           creations and moves of a node
-//   f order              -> node                moves of folders after their creation: what cycles
-//   come from x node order         ->                     deletes of a node w node order         ->
-//   version             writes to a node i version order      -> node                writes that
-//   use a version id; the first counts r node version order ->                     what replaced,
-//   dropped or split off a version in a node s version order      -> node                nodes made
-//   by splitting off a version
+//   o order            -> operation   log: every operation of every entry that counts
+//   p node             -> rows        (order -> placement) creations and moves of a node
+//   f order            -> node        moves of folders after their creation: what cycles come from
+//   x node             -> rows        (order ->) deletes of a node
+//   w node order       -> version     writes to a node
+//   i version          -> rows        (order -> node) writes that use a version id; the first counts
+//   r node version     -> rows        (order ->) what replaced, dropped or split off a version
+//   s version          -> rows        (order -> node) nodes made by splitting off a version
 //
 // and derived from these:
 //
-//   t order              -> u64                 times that entries say
-//   h parent name node   ->                     where nodes that were moved stand or stood
-//   n node               -> record              see record.hpp
-//   c node version       -> order               current versions, and the operation that wrote them
-//   a parent name node   ->                     children without a mark of a delete
-//   d parent name node   ->                     children with one
-//   k parent name node   ->                     children in which, or as which, something may
-//   survive a delete z parent node        ->                     nodes under Recovered/ whose
-//   parent does not count v node               ->                     folders whose last move is
-//   void
+//   t order            -> u64         times that entries say
+//   h parent name node ->             where nodes that were moved stand or stood
+//   n node             -> record      see record.hpp
+//   c node             -> rows        (version -> order) current versions, and what wrote them
+//   a parent name node ->             children without a mark of a delete
+//   d parent name node ->             children with one
+//   k parent name node ->             children in which, or as which, something may survive a delete
+//   z parent node      ->             nodes under Recovered/ whose parent does not count
+//   v node             ->             folders whose last move is void
+//
+// Rows: see rows.hpp.
 #pragma once
 
 #include "store/workspace/tree.hpp"

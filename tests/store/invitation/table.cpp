@@ -31,7 +31,7 @@ table::table(kind k, std::uint64_t seed)
 
 void table::sit(party who) {
   auto& s = at(who);
-  s.todo.clear();
+  s.effects.clear();
   s.told.reset();
   s.choosing.reset();
   s.failed.reset();
@@ -47,20 +47,20 @@ void table::sit(party who) {
   else
     s.machine = std::make_unique<guest>(
         guest::options{common, "bob's laptop", "bob@work.example", "Bob", s.keys});
-  for (auto& e : s.machine->start()) s.todo.push_back(std::move(e));
+  for (auto& e : s.machine->start()) s.effects.push_back(std::move(e));
 }
 
 void table::leave(party who) {
   auto& s = at(who);
   s.machine.reset();
-  s.todo.clear();
+  s.effects.clear();
   if (std::exchange(s.here, false)) give(other(who), in::peer_left{attempt});
 }
 
 void table::give(party who, const input& event) {
   auto& s = at(who);
   if (!s.machine) return;
-  for (auto& e : s.machine->handle(event, now, *random)) s.todo.push_back(std::move(e));
+  for (auto& e : s.machine->handle(event, now, *random)) s.effects.push_back(std::move(e));
 }
 
 void table::run() {
@@ -68,10 +68,10 @@ void table::run() {
     bool moved = false;
     for (const auto who : both) {
       auto& s = at(who);
-      if (s.todo.empty()) continue;
+      if (s.effects.empty()) continue;
       moved = true;
-      const auto e = std::move(s.todo.front());
-      s.todo.pop_front();
+      const auto e = std::move(s.effects.front());
+      s.effects.pop_front();
       if (before(who, e))
         carry_out(who, e);
       else

@@ -16,7 +16,7 @@ namespace keyfold::invitation::tests {
 /// Everything that one side did, and what its disk holds.
 struct seat {
   std::unique_ptr<side> machine;
-  std::deque<effect> todo;
+  std::deque<effect> effects;
   bool here = false;  ///< has the conduit open
   progress stored;
   std::optional<guest_keys> keys;
