@@ -204,12 +204,13 @@ TEST_CASE("where all together hold too much, who holds the most goes, and the ot
   REQUIRE(bob->next_up());
   REQUIRE(f.agent.send(alices, put(1, 1024 * 1024)));
   REQUIRE(hoarder->next_up());
-  for (std::uint64_t id = 1; id <= 2; ++id) REQUIRE(f.agent.send(bobs, put(id, 2 * 1024 * 1024)));
+  REQUIRE(f.agent.send(bobs, make_message(ping{}, 1)));  // a link of his own, to be told of
+  const auto by_bob = hoarder->next_up();
+  REQUIRE(by_bob);
+  for (std::uint64_t id = 2; id <= 3; ++id) REQUIRE(f.agent.send(bobs, put(id, 2 * 1024 * 1024)));
   const auto gone = hoarder->next_down();
   REQUIRE(gone);
   CHECK(gone->why.code == errc::flooding);
-  const auto by_bob = hoarder->next_up();
-  REQUIRE(by_bob);
   CHECK(gone->link == by_bob->link);
   CHECK(f.relay.stats().cut_links == 1);
 }
