@@ -135,6 +135,11 @@ struct list_nodes {
   std::vector<node_id> merged;
 };
 
+/// What a version of a file or symlink says, current or not: `errc::not_found`.
+struct get_content {
+  version_id version;
+};
+
 /// Which folders show these nodes now: several of one name show as one.
 struct resolve_folders {
   std::set<node_id> nodes;
@@ -287,6 +292,7 @@ using workspace_actor = caf::typed_actor<
     handles<list_folder, expected<std::vector<listed_entry>>>,  //
     handles<find_entry, expected<listed_entry>>,
     handles<list_nodes, std::vector<workspace::shown_entry>>,
+    handles<get_content, expected<workspace::node_content>>,
     handles<resolve_folders, resolved_list>, handles<make_folder, expected<void>>,
     handles<move_entry, expected<void>>, handles<remove_entry, expected<void>>,
     handles<put_entries, expected<void>>,  // contents that are in the store
@@ -511,6 +517,7 @@ KEYFOLD_MESSAGE(registered_list)
 KEYFOLD_MESSAGE(list_folder)
 KEYFOLD_MESSAGE(find_entry)
 KEYFOLD_MESSAGE(list_nodes)
+KEYFOLD_MESSAGE(get_content)
 KEYFOLD_MESSAGE(resolve_folders)
 KEYFOLD_MESSAGE(resolved_list)
 KEYFOLD_MESSAGE(make_folder)

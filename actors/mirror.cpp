@@ -4,7 +4,7 @@
 #include <sys/statvfs.h>
 
 #include "actors/device_store.hpp"
-#include "actors/mirror_state.hpp"
+#include "actors/mirror_contents.hpp"
 #include "actors/rebuild.hpp"
 
 namespace keyfold::actors {
@@ -23,58 +23,6 @@ mirror_state& state_of(self_pointer self) {
   return *self->state.inside;
 }
 
-/// What the tree shows, asked folder by folder; keeps the contents for the writing that follows.
-class shown_tree {
- public:
-  shown_tree(mirror_state& s, caf::scoped_actor& self) : s_(s), self_(self) {}
-
-  std::vector<mirror::shown_item> list(std::span<const node_id> merged) {
-    std::vector<mirror::shown_item> out;
-    const auto children = s_.ask<std::vector<workspace::shown_entry>>(
-        self_, list_nodes{{merged.begin(), merged.end()}});
-    if (!children) {
-      failure_ = children.error();
-      return out;
-    }
-    for (const auto& child : *children) {
-      auto item = mirror::shown_of(child);
-      if (!item) continue;
-      if (child.version) contents_.insert_or_assign(child.version->version, child.version->content);
-      out.push_back(std::move(*item));
-    }
-    return out;
-  }
-  [[nodiscard]] const workspace::file_content* content_of(const version_id& version) const {
-    const auto found = contents_.find(version);
-    return found == contents_.end() ? nullptr
-                                    : std::get_if<workspace::file_content>(&found->second);
-  }
-  /// A folder that could not be listed was given as empty: a plan made of that must not be followed.
-  [[nodiscard]] const std::optional<error>& failure() const { return failure_; }
-
- private:
-  mirror_state& s_;
-  caf::scoped_actor& self_;
-  std::map<version_id, workspace::node_content> contents_;
-  std::optional<error> failure_;
-};
-
-/// The objects of an action that are not here; empty for what writes no file. `here`: what was looked up.
-std::set<object_id> missing_objects(object::opener& objects, std::map<object_id, bool>& here,
-                                    const shown_tree& tree, const mirror::disk_action& action) {
-  const auto* content =
-      action.what == mirror::disk_kind::write ? tree.content_of(action.item.version) : nullptr;
-  if (content == nullptr) return {};
-  std::vector<object_id> missing;
-  if (const auto needed = object::objects_of(*content, objects, missing))
-    for (const auto& id : *needed) {
-      const auto [at, fresh] = here.try_emplace(id, false);
-      if (fresh) at->second = objects.has(id).value_or(false);
-      if (!at->second) missing.push_back(id);
-    }
-  return {missing.begin(), missing.end()};
-}
-
 /// The node of the folder that is planned anew when the action's content has come.
 node_id folder_of(const mirror_state& s, const mirror::disk_action& action) {
   const auto folder = action.folder ? s.base.get(*action.folder) : std::nullopt;
@@ -85,14 +33,13 @@ node_id folder_of(const mirror_state& s, const mirror::disk_action& action) {
 
 /// Takes the new files out of the plan whose contents are not here, and notes what lacks, in the order of the plan:
 /// what comes first is written while the rest is on its way.
-void set_missing_aside(mirror_state& s, object::opener& objects, const shown_tree& tree,
-                       mirror::disk_plan& plan) {
+void set_missing_aside(mirror_state& s, shown_contents& contents, mirror::disk_plan& plan) {
   std::set<node_id> awaited;
   for (const auto& slice : s.wanted) awaited.insert(slice.folders.begin(), slice.folders.end());
-  std::map<object_id, bool> here;
   std::deque<mirror_state::wanted_slice> more;
   std::erase_if(plan.actions, [&](const mirror::disk_action& action) {
-    const auto missing = missing_objects(objects, here, tree, action);
+    if (action.what != mirror::disk_kind::write) return false;
+    const auto missing = contents.missing(action.item);
     if (missing.empty()) return false;
     const auto folder = folder_of(s, action);
     if (!awaited.contains(folder)) {
@@ -166,7 +113,7 @@ expected<void> check_writable(const mirror::root& root) {
 expected<bool> apply_tree(self_pointer self, caf::scoped_actor& blocking) {
   auto& s = state_of(self);
   if (!s.whole_tree && s.changed_folders.empty()) return true;
-  shown_tree tree(s, blocking);
+  shown_contents tree(s, blocking);
   const mirror::list_shown list = [&](std::span<const node_id> merged) {
     return tree.list(merged);
   };
@@ -176,19 +123,13 @@ expected<bool> apply_tree(self_pointer self, caf::scoped_actor& blocking) {
       whole ? mirror::plan_disk_whole(s.base, list) : mirror::plan_disk(s.base, list, folders);
   if (tree.failure()) return tl::unexpected(*tree.failure());
   if (s.transaction.failure()) return tl::unexpected(*s.transaction.failure());
-  object::local_source source(*s.options.objects.objects);
-  object::opener objects(source);
   const bool fetching = !s.wanted.empty();
-  set_missing_aside(s, objects, tree, plan);
+  set_missing_aside(s, tree, plan);
   if (!fetching && !s.wanted.empty()) fetch(self);
 
   const mirror::content_source content = [&](const mirror::shown_item& item,
-                                             const mirror::content_sink& sink) -> mirrored {
-    const auto* file = tree.content_of(item.version);
-    if (file == nullptr) return fail(errc::not_found, "the content is not known any more");
-    std::vector<object_id> lacking;
-    KEYFOLD_TRY(auto reader, object::file_reader::open(*file, objects, lacking));
-    return reader.read_all(sink, lacking);
+                                             const mirror::content_sink& sink) {
+    return tree.read(item, sink);
   };
   KEYFOLD_CHECK(s.root.check(s.marker));
   if (mirror::changes_rules(s.base, plan)) s.rescan.insert("");

@@ -45,6 +45,8 @@ struct mirror_state {
   /// Where the tree shows something that was not written, since something else, ignored until now perhaps, is there.
   std::set<mirror::local_path> in_the_way;
   std::vector<file_status> unwritten;
+  /// Versions that are written from objects alone: what the former one has on disk was not as base says.
+  std::set<version_id> without_former;
 
   /// Asks the workspace and waits: this thread is the mirror's own.
   template <class Answer, class Request>

@@ -267,6 +267,9 @@ workspace_actor::behavior_type behavior(workspace_pointer self) {
       [self](const list_nodes& r) {
         return checked(self, state_of(self).engine.tree().list(r.merged));
       },
+      [self](const get_content& r) {
+        return checked(self, state_of(self).engine.tree().content_of(r.version));
+      },
       [self](const resolve_folders& r) { return checked(self, resolve(self, r)); },
       [self](const make_folder& r) { return finish_void(self, make(self, r.at)); },
       [self](const move_entry& r) {

@@ -12,10 +12,11 @@ class local_source final : public source {
   expected<bool> has(const object_id& id) override { return objects_.has(id); }
   /// A damaged one has been put aside by then: it is not here, and to be fetched again.
   expected<std::optional<cell_range>> get(const object_id& id, cell_span cells) override {
-    auto range = objects_.get_range(id, cells.first, cells.count);
+    auto range = objects_.get_unchecked(id, cells.first, cells.count);
     if (!range && range.error().code == errc::damaged) return std::nullopt;
     return range;
   }
+  expected<bool> is_intact(const object_id& id) override { return objects_.is_intact(id); }
 
  private:
   store& objects_;

@@ -31,8 +31,12 @@ expected<std::optional<bytes_view>> opener::open(const chunk_ref& chunk) {
     return fail(errc::bad_chunk_list, "a chunk that no object can hold");
   KEYFOLD_TRY(const bool here, load(chunk));
   if (!here) return std::nullopt;
-  KEYFOLD_TRY(const auto plain, clear_->open(chunk));
-  return plain;
+  const auto plain = clear_->open(chunk);
+  if (plain) return *plain;
+  clear_.reset();
+  KEYFOLD_TRY(const bool intact, objects_->is_intact(chunk.object));
+  if (!intact) return std::nullopt;
+  return fail(plain);
 }
 
 }  // namespace keyfold::object

@@ -14,8 +14,12 @@ class source {
   [[nodiscard]] virtual expected<bool> has(const object_id& id) = 0;
   /// At least the asked cells of the object, if it has them, from number `first` on; nullopt: it is
   /// not here.
+  /// Their bytes need not have been checked.
   [[nodiscard]] virtual expected<std::optional<cell_range>> get(const object_id& id,
                                                                 cell_span cells) = 0;
+  /// Asked when a chunk did not open: false if what it has, or had, of the object was damaged. It is not there
+  /// any more then.
+  [[nodiscard]] virtual expected<bool> is_intact(const object_id& id) = 0;
 };
 
 /// Opens chunks one after the other. It keeps the object that it read last, and what it opened of it:
@@ -25,8 +29,8 @@ class opener {
  public:
   explicit opener(source& objects) : objects_(&objects) {}
 
-  /// The chunk's plaintext, valid until the next call; nullopt: its object is not here. Errors of
-  /// clear_cells::open().
+  /// The chunk's plaintext, valid until the next call; nullopt: its object is not here, or was damaged here.
+  /// Errors of clear_cells::open() where an intact object does not hold the chunk.
   [[nodiscard]] expected<std::optional<bytes_view>> open(const chunk_ref& chunk);
   [[nodiscard]] expected<bool> has(const object_id& id);
 

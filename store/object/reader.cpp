@@ -73,7 +73,16 @@ std::pair<std::size_t, std::size_t> file_reader::chunks_of(std::uint64_t offset,
 
 std::vector<object_id> file_reader::objects_of(std::uint64_t offset, std::uint64_t length) const {
   const auto [first, last] = chunks_of(offset, length);
-  return ids_of(std::span(chunks_).subspan(first, last - first));
+  std::set<object_id> out;
+  for (const auto& chunk : std::span(chunks_).subspan(first, last - first))
+    if (here_ == nullptr || !here_->has(chunk)) out.insert(chunk.object);
+  return {out.begin(), out.end()};
+}
+
+expected<std::optional<bytes_view>> file_reader::open_chunk(const chunk_ref& chunk) {
+  if (here_ != nullptr && here_->has(chunk))
+    if (const auto plain = here_->open(chunk)) return plain;
+  return objects_->open(chunk);
 }
 
 expected<void> file_reader::read(std::uint64_t offset, std::uint64_t length,
@@ -87,7 +96,7 @@ expected<void> file_reader::read(std::uint64_t offset, std::uint64_t length,
   const auto [first, last] = chunks_of(offset, length);
   for (auto at = first; at < last; ++at) {
     const auto& chunk = chunks_[at];
-    KEYFOLD_TRY(const auto plain, objects_->open(chunk));
+    KEYFOLD_TRY(const auto plain, open_chunk(chunk));
     if (!plain) {
       missing.push_back(chunk.object);
       return fail_missing();

@@ -13,6 +13,16 @@ namespace keyfold::object {
 /// Takes plaintext in order; its failure ends the reading.
 using content_sink = std::function<expected<void>(bytes_view)>;
 
+/// Chunks in clear that need no object: what is here of them already.
+class clear_chunks {
+ public:
+  virtual ~clear_chunks() = default;
+  /// Whether open() is likely to give it.
+  [[nodiscard]] virtual bool has(const chunk_ref& chunk) const = 0;
+  /// The chunk's plaintext, checked by its hash, valid until the next call; nullopt: it is not here after all.
+  [[nodiscard]] virtual std::optional<bytes_view> open(const chunk_ref& chunk) = 0;
+};
+
 /// A file's resolved list of chunks. Not thread-safe; `objects` must outlive it. Who reads many files
 /// gives all the same opener.
 class file_reader {
@@ -23,8 +33,12 @@ class file_reader {
   [[nodiscard]] static expected<file_reader> open(const file_content& content, opener& objects,
                                                   std::vector<object_id>& missing);
 
+  /// Takes the chunks that these have from there. They must outlive it.
+  void prefer(clear_chunks& here) { here_ = &here; }
+
   [[nodiscard]] std::uint64_t size() const { return ends_.empty() ? 0 : ends_.back(); }
-  /// The objects that hold these bytes, ascending, each once. Bytes beyond the end are none.
+  /// The objects that hold these bytes, ascending, each once; without those whose chunks are preferred from
+  /// elsewhere. Bytes beyond the end are none.
   [[nodiscard]] std::vector<object_id> objects_of(std::uint64_t offset, std::uint64_t length) const;
   /// Writes the bytes [offset, offset + length), as far as the file has them, to `sink`. If objects
   /// are not here: `errc::objects_missing`, they are added to `missing`, and nothing was written
@@ -42,7 +56,11 @@ class file_reader {
   [[nodiscard]] std::pair<std::size_t, std::size_t> chunks_of(std::uint64_t offset,
                                                               std::uint64_t length) const;
 
+  /// nullopt: neither are its objects here, nor is it elsewhere.
+  [[nodiscard]] expected<std::optional<bytes_view>> open_chunk(const chunk_ref& chunk);
+
   opener* objects_;
+  clear_chunks* here_ = nullptr;
   std::vector<chunk_ref> chunks_;
   std::vector<std::uint64_t> ends_;  ///< where each chunk ends in the file
 };

@@ -309,12 +309,26 @@ expected<std::optional<cell_range>> store::read(const object_id& id, std::size_t
 
 expected<std::optional<cell_range>> store::get_range(const object_id& id, std::size_t first,
                                                      std::size_t count) {
-  if (const auto o = recent().find(this, id)) return cells_in(*o, first, count);
-  auto range = read(id, first, count);
-  const bool good = range && (!*range || check_range(id, **range));
-  if (good || (!range && range.error().code != errc::damaged)) return range;
+  auto range = get_unchecked(id, first, count);
+  if (!range || !*range || recent().find(this, id) || check_range(id, **range)) return range;
   KEYFOLD_CHECK(put_aside(id));
   return std::nullopt;
+}
+
+expected<std::optional<cell_range>> store::get_unchecked(const object_id& id, std::size_t first,
+                                                         std::size_t count) {
+  if (const auto o = recent().find(this, id)) return cells_in(*o, first, count);
+  auto range = read(id, first, count);
+  if (range || range.error().code != errc::damaged) return range;
+  KEYFOLD_CHECK(put_aside(id));
+  return std::nullopt;
+}
+
+expected<bool> store::is_intact(const object_id& id) {
+  recent().remove(this, id);
+  const auto found = get(id);
+  if (!found && found.error().code != errc::damaged) return fail(found);
+  return found && found->has_value();
 }
 
 expected<std::optional<sealed_object>> store::get(const object_id& id) {

@@ -69,6 +69,13 @@ class store {
   /// `errc::malformed` when the object has no such cell.
   [[nodiscard]] expected<std::optional<cell_range>> get_range(const object_id& id,
                                                               std::size_t first, std::size_t count);
+  /// As get_range(), but without a look at the hashes: for who opens the cells, and asks is_intact() where one
+  /// does not open.
+  [[nodiscard]] expected<std::optional<cell_range>> get_unchecked(const object_id& id,
+                                                                  std::size_t first,
+                                                                  std::size_t count);
+  /// Checks what is stored of it: false if it is not here, or was damaged and has been put aside by then.
+  [[nodiscard]] expected<bool> is_intact(const object_id& id);
   [[nodiscard]] expected<bool> has(const object_id& id) const;
   /// The object's size in bytes; nullopt when it is not here.
   [[nodiscard]] expected<std::optional<std::uint64_t>> size_of(const object_id& id) const;

@@ -123,6 +123,14 @@ std::vector<shown_version> tree::history(node_id node) const {
   return projection(state_, workspace_, name_key_, causes_).history(node);
 }
 
+expected<node_content> tree::content_of(version_id version) const {
+  const lookup known(state_, workspace_, name_key_, causes_);
+  const auto use = known.use_of(version);
+  auto write = use ? known.write_at(use->written) : std::nullopt;
+  if (!write) return fail(errc::not_found, "no such version");
+  return std::move(write->content);
+}
+
 path_history tree::history_at(std::span<const std::string> path, std::size_t limit) const {
   return past(state_, workspace_, name_key_, causes_).history_at(path, limit);
 }

@@ -133,6 +133,8 @@ class tree {
   /// Every version of the node ever written and counted, current or not, in operation order:
   /// history.
   [[nodiscard]] std::vector<shown_version> history(node_id node) const;
+  /// What a version says, current or not: `errc::not_found`.
+  [[nodiscard]] expected<node_content> content_of(version_id version) const;
   /// What happened at a path, to whatever stands or stood there, and below it: at most `limit` changes. Of a file
   /// that was moved away what happened until then, and that. A node's part in it is bounded by nothing but its own
   /// versions; of a folder's the log is looked through from its end, at most some 20,000 operations of it.

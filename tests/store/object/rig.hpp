@@ -29,6 +29,7 @@ class memory_source final : public source {
     const auto size = std::min(cells.count * sealed_cell_size, o.size() - begin);
     return cell_range{o.size(), cells.first, to_bytes(o.data().subspan(begin, size)), o.hashes()};
   }
+  expected<bool> is_intact(const object_id& id) override { return objects.contains(id); }
   std::map<object_id, sealed_object> objects;
   std::size_t reads = 0;
 };

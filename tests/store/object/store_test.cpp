@@ -220,6 +220,39 @@ TEST_CASE("A5: a damaged range, hash list, length or small object is refused") {
   CHECK_FALSE(*d.objects->has(small.id()));
 }
 
+TEST_CASE(
+    "A5: damage that the seal shows when a chunk is opened counts as missing, and is put aside") {
+  const auto key = seeded_random(1)->key();
+  const auto data = random_bytes(1, 100'000);
+  const auto o = seal_object(key, data);
+  const chunk_ref chunk{o.id(), key, 70'000, 20'000,
+                        hash_chunk(bytes_view(data).subspan(70'000, 20'000))};
+  disk d;
+  REQUIRE(d.objects->put(std::vector{o}));
+  d.objects = d.reopen();
+  local_source source(*d.objects);
+  SECTION("damaged") {
+    flip(d.files()[0], 80'000);
+    opener from(source);
+    const auto opened = from.open(chunk);
+    REQUIRE(opened);
+    CHECK_FALSE(*opened);
+    CHECK_FALSE(*d.objects->has(o.id()));
+    CHECK(d.objects->aside().value() == std::vector{o.id()});
+  }
+  SECTION("an object that is as it was made, but does not hold what a list says, stays") {
+    auto wrong = chunk;
+    wrong.plaintext_hash.value[0] ^= 1;
+    CHECK(opener(source).open(wrong).error().code == errc::chunk_mismatch);
+    wrong = chunk;
+    wrong.key = seeded_random(2)->key();
+    CHECK(opener(source).open(wrong).error().code == errc::bad_seal);
+    CHECK(*d.objects->has(o.id()));
+    CHECK(to_bytes(**opener(source).open(chunk)) ==
+          bytes(data.begin() + 70'000, data.begin() + 90'000));
+  }
+}
+
 TEST_CASE("what was put aside is listed until it is dropped") {
   disk d;
   const auto large = make(1, 100'000);

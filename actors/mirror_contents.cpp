@@ -1,0 +1,84 @@
+#include "actors/mirror_contents.hpp"
+
+namespace keyfold::actors {
+namespace {
+
+/// Smaller files are seldom more than a few chunks.
+constexpr std::uint64_t former_from_size = std::uint64_t{1024} * 1024;
+
+}  // namespace
+
+std::vector<mirror::shown_item> shown_contents::list(std::span<const node_id> merged) {
+  std::vector<mirror::shown_item> out;
+  const auto children = s_.ask<std::vector<workspace::shown_entry>>(
+      self_, list_nodes{{merged.begin(), merged.end()}});
+  if (!children) {
+    failure_ = children.error();
+    return out;
+  }
+  for (const auto& child : *children) {
+    auto item = mirror::shown_of(child);
+    if (!item) continue;
+    if (child.version) contents_.insert_or_assign(child.version->version, child.version->content);
+    out.push_back(std::move(*item));
+  }
+  return out;
+}
+
+const workspace::file_content* shown_contents::content_of(const version_id& version) const {
+  const auto found = contents_.find(version);
+  return found == contents_.end() ? nullptr : std::get_if<workspace::file_content>(&found->second);
+}
+
+std::unique_ptr<mirror::former_file> shown_contents::former_of(const mirror::shown_item& item) {
+  if (item.size < former_from_size || s_.without_former.contains(item.version)) return nullptr;
+  for (const auto& row : s_.base.rows_of(item.node)) {
+    if (row.facts.kind != mirror::node_kind::file || row.version.is_zero()) continue;
+    const auto at = s_.base.path_of(row.id);
+    const auto known = s_.ask<expected<workspace::node_content>>(self_, get_content{row.version});
+    if (!at || !known || !*known) continue;
+    const auto* content = std::get_if<workspace::file_content>(&**known);
+    if (content == nullptr) continue;
+    std::vector<object_id> lacking;
+    const auto list = object::file_reader::open(*content, objects_, lacking);
+    if (!list) continue;
+    if (auto file = mirror::former_file::open(s_.root, *at, list->chunks()))
+      return std::make_unique<mirror::former_file>(*std::move(file));
+  }
+  return nullptr;
+}
+
+bool shown_contents::has(const object_id& id) {
+  const auto [at, fresh] = here_.try_emplace(id, false);
+  if (fresh) at->second = objects_.has(id).value_or(false);
+  return at->second;
+}
+
+std::set<object_id> shown_contents::missing(const mirror::shown_item& item) {
+  const auto* content = content_of(item.version);
+  if (content == nullptr) return {};
+  std::vector<object_id> lacking;
+  if (auto file = object::file_reader::open(*content, objects_, lacking)) {
+    const auto needed = file->objects_of(0, file->size());
+    const bool all = std::ranges::all_of(needed, [&](const object_id& id) { return has(id); });
+    const auto former = all ? nullptr : former_of(item);
+    if (former) file->prefer(*former);
+    for (const auto& id : former ? file->objects_of(0, file->size()) : needed)
+      if (!has(id)) lacking.push_back(id);
+  }
+  return {lacking.begin(), lacking.end()};
+}
+
+mirrored shown_contents::read(const mirror::shown_item& item, const mirror::content_sink& sink) {
+  const auto* content = content_of(item.version);
+  if (content == nullptr) return fail(errc::not_found, "the content is not known any more");
+  std::vector<object_id> lacking;
+  KEYFOLD_TRY(auto file, object::file_reader::open(*content, objects_, lacking));
+  const auto former = former_of(item);
+  if (former) file.prefer(*former);
+  auto done = file.read_all(sink, lacking);
+  if (former && former->differs()) s_.without_former.insert(item.version);
+  return done;
+}
+
+}  // namespace keyfold::actors

@@ -1,0 +1,52 @@
+#include "store/mirror/former.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace keyfold::mirror {
+namespace {
+
+/// False when the file has not so many bytes there, or cannot be read.
+bool read_exactly(int file, std::uint64_t offset, bytes& out) {
+  for (std::size_t done = 0; done < out.size();) {
+    const auto n =
+        ::pread(file, out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return false;
+    done += static_cast<std::size_t>(n);
+  }
+  return true;
+}
+
+}  // namespace
+
+expected<former_file> former_file::open(const root& r, const local_path& path,
+                                        std::span<const workspace::chunk_ref> chunks) {
+  KEYFOLD_TRY(auto file, r.open_path(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW));
+  former_file out(std::move(file));
+  std::uint64_t offset = 0;
+  for (const auto& chunk : chunks) {
+    out.offsets_.emplace(chunk.plaintext_hash, offset);
+    offset += chunk.length;
+  }
+  return out;
+}
+
+bool former_file::has(const workspace::chunk_ref& chunk) const {
+  return offsets_.contains(chunk.plaintext_hash);
+}
+
+std::optional<bytes_view> former_file::open(const workspace::chunk_ref& chunk) {
+  const auto at = offsets_.find(chunk.plaintext_hash);
+  if (at == offsets_.end() || chunk.length > object::max_chunk_size) return std::nullopt;
+  chunk_.resize(static_cast<std::size_t>(chunk.length));
+  differs_ = !read_exactly(file_.get(), at->second, chunk_) ||
+             object::hash_chunk(chunk_) != chunk.plaintext_hash;
+  if (!differs_) return chunk_;
+  offsets_.clear();
+  return std::nullopt;
+}
+
+}  // namespace keyfold::mirror
