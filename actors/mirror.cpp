@@ -166,7 +166,13 @@ mirrored run_rounds(self_pointer self, bool everything, mirror::brake brake) {
   caf::scoped_actor blocking(self->system());
   for (int round = 0; round < most_rounds; ++round) {
     const auto starts = take_starts(s, everything && round == 0);
-    if (!starts.empty()) KEYFOLD_CHECK(publish_local(s, blocking, starts, brake));
+    if (auto published = starts.empty() ? mirrored{} : publish_local(s, blocking, starts, brake);
+        !published) {
+      s.rescan.insert(starts.begin(), starts.end());  // what they told is not in the tree yet
+      return published;
+    }
+    if (!s.deferred.empty()) round = 0;  // that is no chase: it ends with what is on disk
+    s.rescan.merge(std::exchange(s.deferred, {}));
     KEYFOLD_TRY(const bool settled, apply_tree(self, blocking));
     if (settled && s.rescan.empty()) return {};
   }

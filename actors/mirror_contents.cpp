@@ -16,18 +16,9 @@ std::vector<mirror::shown_item> shown_contents::list(std::span<const node_id> me
     failure_ = children.error();
     return out;
   }
-  for (const auto& child : *children) {
-    auto item = mirror::shown_of(child);
-    if (!item) continue;
-    if (child.version) contents_.insert_or_assign(child.version->version, child.version->content);
-    out.push_back(std::move(*item));
-  }
+  for (const auto& child : *children)
+    if (auto item = mirror::shown_of(child)) out.push_back(std::move(*item));
   return out;
-}
-
-const workspace::file_content* shown_contents::content_of(const version_id& version) const {
-  const auto found = contents_.find(version);
-  return found == contents_.end() ? nullptr : std::get_if<workspace::file_content>(&found->second);
 }
 
 std::unique_ptr<mirror::former_file> shown_contents::former_of(const mirror::shown_item& item) {
@@ -55,10 +46,9 @@ bool shown_contents::has(const object_id& id) {
 }
 
 std::set<object_id> shown_contents::missing(const mirror::shown_item& item) {
-  const auto* content = content_of(item.version);
-  if (content == nullptr) return {};
+  if (!item.chunks) return {};
   std::vector<object_id> lacking;
-  if (auto file = object::file_reader::open(*content, objects_, lacking)) {
+  if (auto file = object::file_reader::open(*item.chunks, objects_, lacking)) {
     const auto needed = file->objects_of(0, file->size());
     const bool all = std::ranges::all_of(needed, [&](const object_id& id) { return has(id); });
     const auto former = all ? nullptr : former_of(item);
@@ -70,10 +60,9 @@ std::set<object_id> shown_contents::missing(const mirror::shown_item& item) {
 }
 
 mirrored shown_contents::read(const mirror::shown_item& item, const mirror::content_sink& sink) {
-  const auto* content = content_of(item.version);
-  if (content == nullptr) return fail(errc::not_found, "the content is not known any more");
+  if (!item.chunks) return fail(errc::not_found, "a file without content");
   std::vector<object_id> lacking;
-  KEYFOLD_TRY(auto file, object::file_reader::open(*content, objects_, lacking));
+  KEYFOLD_TRY(auto file, object::file_reader::open(*item.chunks, objects_, lacking));
   const auto former = former_of(item);
   if (former) file.prefer(*former);
   auto done = file.read_all(sink, lacking);

@@ -8,8 +8,7 @@
 
 namespace keyfold::actors {
 
-/// One round's view of the tree, asked folder by folder; remembers the contents for the writing that
-/// follows.
+/// One round's view of the tree, asked folder by folder, and the contents for the writing that follows.
 class shown_contents {
  public:
   shown_contents(mirror_state& s, caf::scoped_actor& self)
@@ -25,7 +24,6 @@ class shown_contents {
   [[nodiscard]] mirrored read(const mirror::shown_item& item, const mirror::content_sink& sink);
 
  private:
-  [[nodiscard]] const workspace::file_content* content_of(const version_id& version) const;
   /// The file on disk that the item is the next version of, if taking chunks from it is worth the asking.
   [[nodiscard]] std::unique_ptr<mirror::former_file> former_of(const mirror::shown_item& item);
   [[nodiscard]] bool has(const object_id& id);
@@ -34,7 +32,6 @@ class shown_contents {
   caf::scoped_actor& self_;
   object::local_source source_;
   object::opener objects_;
-  std::map<version_id, workspace::node_content> contents_;
   std::map<object_id, bool> here_;  ///< what was looked up
   std::optional<error> failure_;
 };

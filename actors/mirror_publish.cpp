@@ -324,10 +324,12 @@ mirrored publish_local(mirror_state& s, caf::scoped_actor& self,
     return plan.listed.contains(mirror::parent_of(file.path.substr(1)));
   });
   if (s.unwritten.empty()) s.read_only.reset();
+  s.deferred.insert(plan.deferred.begin(), plan.deferred.end());
   auto done = publisher(s, self, std::move(plan)).run();
   // The disk keeps them; status and sync say so.
-  if (!done && done.error().code == errc::role_insufficient) return {};
-  return done;
+  if (done || done.error().code != errc::role_insufficient) return done;
+  s.deferred.clear();
+  return {};
 }
 
 }  // namespace keyfold::actors

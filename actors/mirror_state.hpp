@@ -38,6 +38,8 @@ struct mirror_state {
   std::deque<wanted_slice> wanted;  ///< the first is being fetched
   bool whole_tree = true;
   std::set<mirror::local_path> rescan;
+  std::set<mirror::local_path>
+      deferred;  ///< new folders, to be scanned when what came before is published
   bool run_scheduled = false;
   std::vector<promise<mirrored>> waiting;  ///< mirror_now under way
   std::optional<error> read_only;          ///< local changes that the role does not allow

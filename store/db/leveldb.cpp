@@ -115,9 +115,7 @@ class level final : public store {
 
   expected<void> scan(bytes_view prefix, bytes_view from, const visitor& visit) const override {
     KEYFOLD_TRY(const auto db, opened());
-    auto options = reading();
-    options.fill_cache = false;
-    const std::unique_ptr<leveldb::Iterator> at(db->NewIterator(options));
+    const std::unique_ptr<leveldb::Iterator> at(db->NewIterator(reading()));
     const auto start = start_of(prefix, from);
     for (at->Seek(slice(start)); at->Valid() && at->key().starts_with(slice(prefix)); at->Next())
       if (!visit(view_of(at->key()), view_of(at->value()))) break;

@@ -2,6 +2,7 @@
 
 #include "crypto/codec.hpp"
 #include "crypto/hash.hpp"
+#include "store/workspace/rows.hpp"
 
 namespace keyfold::mirror {
 
@@ -25,14 +26,15 @@ bytes key_of(char kind, std::uint64_t number) {
   append_u64(out, number);
   return out;
 }
-bytes node_prefix(const node_id& node) {
+bytes node_key(const node_id& node) {
   auto out = key_of('n');
   append(out, node.view());
   return out;
 }
-bytes with_row(bytes prefix, row_id row) {
-  append_u64(prefix, row.value);
-  return prefix;
+bytes encode(row_id row) {
+  bytes out;
+  append_u64(out, row.value);
+  return out;
 }
 
 bytes encode(const base_row& row) {
@@ -91,22 +93,20 @@ hash32 hash_of_target(std::string_view target) {
   return hash("keyfold/v1/mirror-target", as_bytes(target));
 }
 
-bytes base::child_prefix(row_id parent, std::string_view name) const {
+bytes base::child_key(row_id parent, std::string_view name) const {
   auto out = key_of('c', parent.value);
   const auto hidden = derive(name_key_, "keyfold/v1/mirror-name", as_bytes(name));
   append(out, hidden.view().first(hidden_name_size));
   return out;
 }
 
-std::vector<base_row> base::rows_below(bytes_view prefix) const {
-  std::vector<row_id> found;
-  state_.scan(prefix, {}, [&](bytes_view key, bytes_view) {
-    if (key.size() >= 8) found.push_back({read_u64(key.last(8))});
+std::vector<base_row> base::rows_at(bytes key) const {
+  std::vector<base_row> out;
+  workspace::rows(state_, std::move(key)).visit({}, [&](bytes_view id, bytes_view) {
+    if (id.size() != 8) return true;
+    if (auto row = get(row_id{read_u64(id)})) out.push_back(std::move(*row));
     return true;
   });
-  std::vector<base_row> out;
-  for (const auto id : found)
-    if (auto row = get(id)) out.push_back(std::move(*row));
   return out;
 }
 
@@ -117,7 +117,7 @@ std::optional<base_row> base::get(row_id row) const {
 }
 
 std::optional<base_row> base::child(row_id parent, std::string_view name) const {
-  for (auto& row : rows_below(child_prefix(parent, name)))
+  for (auto& row : rows_at(child_key(parent, name)))
     if (row.name == name) return std::move(row);
   return std::nullopt;
 }
@@ -133,16 +133,25 @@ std::optional<base_row> base::find(const local_path& path) const {
 }
 
 std::vector<base_row> base::children(row_id parent) const {
-  return rows_below(key_of('c', parent.value));
+  std::vector<row_id> found;
+  workspace::visit_rows(state_, key_of('c', parent.value), hidden_name_size,
+                        [&](bytes_view id, bytes_view) {
+                          if (id.size() == 8) found.push_back({read_u64(id)});
+                          return true;
+                        });
+  std::vector<base_row> out;
+  for (const auto id : found)
+    if (auto row = get(id)) out.push_back(std::move(*row));
+  return out;
 }
 
 std::vector<base_row> base::rows_of(const node_id& node) const {
   if (node == workspace::root_node) return {make_root_row()};
-  return rows_below(node_prefix(node));
+  return rows_at(node_key(node));
 }
 
 std::vector<base_row> base::with_inode(std::uint64_t inode) const {
-  return rows_below(key_of('i', inode));
+  return rows_at(key_of('i', inode));
 }
 
 std::optional<local_path> base::path_of(row_id row) const {
@@ -173,22 +182,21 @@ row_id base::put(base_row row) {
   if (row.id == root_row) {
     const auto last = state_.get(key_of('s'));
     row.id = row_id{last && last->size() == 8 ? read_u64(*last) : 0}.next();
-    state_.put(key_of('s'), with_row({}, row.id));
+    state_.put(key_of('s'), encode(row.id));
   }
   const auto before = get(row.id);
-  if (before) unlink(*before);
+  if (before) link(*before, false);
   state_.put(key_of('r', row.id.value), encode(row));
-  state_.put(with_row(child_prefix(row.parent, row.name), row.id), {});
-  state_.put(with_row(key_of('i', row.facts.inode), row.id), {});
-  state_.put(with_row(node_prefix(row.node), row.id), {});
+  link(row, true);
   count_files((is_folder(row) ? 0 : 1) - (before && !is_folder(*before) ? 1 : 0));
   return row.id;
 }
 
-void base::unlink(const base_row& row) {
-  state_.erase(with_row(child_prefix(row.parent, row.name), row.id));
-  state_.erase(with_row(key_of('i', row.facts.inode), row.id));
-  state_.erase(with_row(node_prefix(row.node), row.id));
+void base::link(const base_row& row, bool add) {
+  const auto id = encode(row.id);
+  for (auto key :
+       {child_key(row.parent, row.name), key_of('i', row.facts.inode), node_key(row.node)})
+    workspace::rows(state_, std::move(key)).set(id, {}, add);
 }
 
 void base::erase(row_id row) {
@@ -197,7 +205,7 @@ void base::erase(row_id row) {
   walk(row, [&](const base_row& below) { all.push_back(below); });
   std::int64_t files = 0;
   for (const auto& each : all) {
-    unlink(each);
+    link(each, false);
     state_.erase(key_of('r', each.id.value));
     if (!is_folder(each)) ++files;
   }

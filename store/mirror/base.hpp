@@ -1,10 +1,10 @@
 // Base: what disk and tree last agreed on. A change on disk is what differs from base, and so is a
 // change in the tree; neither is ever compared with the other directly.
 //
-//   'r' ‖ row            -> [1, parent row, name, local name, node, version, content hash, facts]
-//   'c' ‖ parent ‖ 16 bytes of derive(name key, "keyfold/v1/mirror-name", name) ‖ row -> ""
-//   'i' ‖ inode ‖ row    -> ""         'n' ‖ node ‖ row -> ""
-//   'f'                  -> number of files and symlinks     's' -> last row given out
+//   'r' ‖ row      -> [1, parent row, name, local name, node, version, content hash, facts]
+//   'c' ‖ parent ‖ 16 bytes of derive(name key, "keyfold/v1/mirror-name", name)    rows by name,
+//   'i' ‖ inode    'n' ‖ node                                by inode and by node (workspace/rows.hpp)
+//   'f'            -> number of files and symlinks     's' -> last row given out
 //
 // Rows are numbers, so that renaming a folder changes one row, and a swap of two names may for a
 // moment have two rows of one name. The view encrypts values; no key holds a name.
@@ -63,9 +63,10 @@ class base {
   [[nodiscard]] std::uint64_t files() const;
 
  private:
-  [[nodiscard]] bytes child_prefix(row_id parent, std::string_view name) const;
-  [[nodiscard]] std::vector<base_row> rows_below(bytes_view prefix) const;
-  void unlink(const base_row& row);
+  [[nodiscard]] bytes child_key(row_id parent, std::string_view name) const;
+  [[nodiscard]] std::vector<base_row> rows_at(bytes key) const;
+  /// Adds the row to what finds it, or takes it out.
+  void link(const base_row& row, bool add);
   void count_files(std::int64_t difference);
 
   db::view& state_;

@@ -23,6 +23,7 @@ std::optional<shown_item> shown_of(const workspace::shown_entry& entry) {
     out.size = file->size;
     out.mtime_ns = file->mtime_ns;
     out.executable = file->executable;
+    out.chunks = std::make_shared<const workspace::file_content>(*file);
   } else {
     const auto& link = std::get<workspace::symlink_content>(entry.version->content);
     out.target = as_text(link.target);

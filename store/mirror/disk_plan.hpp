@@ -7,6 +7,7 @@
 // cycles and chains need no further thought.
 #pragma once
 
+#include <memory>
 #include <set>
 
 #include "store/mirror/base.hpp"
@@ -28,6 +29,8 @@ struct shown_item {
   std::int64_t mtime_ns = 0;
   bool executable = false;
   std::string target;  ///< symlinks
+  /// Of a file: where its bytes lie.
+  std::shared_ptr<const workspace::file_content> chunks{};
 };
 /// Of the tree's entry; nullopt for a file or symlink without a version.
 [[nodiscard]] std::optional<shown_item> shown_of(const workspace::shown_entry& entry);

@@ -59,6 +59,9 @@ void local_planner::add(const listing& seen, const judge_new& judge) {
   if (!met && !folder) return;
   seen_.insert(seen.path);
 
+  const auto rows = folder ? base_.children(*folder) : std::vector<base_row>{};
+  std::map<std::string_view, const base_row*> row_of_name;
+  for (const auto& row : rows) row_of_name.try_emplace(row.name, &row);  // of two the older
   std::set<std::string> present;
   for (const auto& item : seen.ignored) {
     ignored_.push_back(item);
@@ -67,14 +70,15 @@ void local_planner::add(const listing& seen, const judge_new& judge) {
   for (const auto& entry : settle_twins(seen, folder)) {
     present.insert(entry.name);
     const auto path = join(seen.path, entry.local);
+    const auto row = row_of_name.find(entry.name);
     if (folder)
-      compare(path, *folder, entry);
+      compare(path, *folder, entry, row == row_of_name.end() ? nullptr : row->second);
     else
       arrive(path, std::nullopt, entry);
   }
   if (folder) {
     listed_.insert(*folder);
-    displace_absent(*folder, present);
+    displace_absent(rows, present);
   } else {
     unknown_[seen.path] = std::move(present);
   }
@@ -97,8 +101,8 @@ std::vector<listed> local_planner::settle_twins(const listing& seen, std::option
   return out;
 }
 
-void local_planner::compare(const local_path& path, row_id folder, const listed& entry) {
-  const auto row = base_.child(folder, entry.name);
+void local_planner::compare(const local_path& path, row_id folder, const listed& entry,
+                            const base_row* row) {
   if (row && same_inode(row->facts, entry.facts)) return stay(path, entry, *row);
   if (row) displaced_.insert(row->id);
   arrive(path, folder, entry);
@@ -140,8 +144,9 @@ void local_planner::arrive(const local_path& path, std::optional<row_id> folder,
   arrivals_[path] = std::move(a);
 }
 
-void local_planner::displace_absent(row_id folder, const std::set<std::string>& present) {
-  for (const auto& row : base_.children(folder))
+void local_planner::displace_absent(std::span<const base_row> rows,
+                                    const std::set<std::string>& present) {
+  for (const auto& row : rows)
     if (!present.contains(row.name) && !is_own_name(row.local)) displaced_.insert(row.id);
 }
 
@@ -150,6 +155,16 @@ bool local_planner::descend(const local_path& folder, const listed& entry) const
   if (arrivals_.contains(path)) return true;
   const auto skipped = skipped_.lower_bound(path);  // asked for before it could be understood
   return skipped != skipped_.end() && is_within(*skipped, path);
+}
+
+bool local_planner::is_new(const local_path& folder) const {
+  const auto at = arrivals_.find(folder);
+  if (at == arrivals_.end() || at->second.settled) return false;
+  return !at->second.parent || !base_.child(*at->second.parent, at->second.entry.name);
+}
+
+bool local_planner::misses() const {
+  return std::ranges::any_of(displaced_, [&](row_id row) { return !claimed_.contains(row); });
 }
 
 bool local_planner::is_left_out(const local_path& folder, const listed& entry) const {
@@ -211,7 +226,7 @@ void local_planner::settle_folders() {
     const auto names = unknown_.find(path);
     if (names == unknown_.end()) continue;  // could not be listed: nothing is known of its content
     listed_.insert(row->id);
-    displace_absent(row->id, names->second);
+    displace_absent(base_.children(row->id), names->second);
     displace_present(path, row->id);
   }
 }
@@ -460,7 +475,7 @@ std::set<local_path> closed_folders(const ignored_items& items) {
 
 expected<local_plan> find_local_changes(const root& r, const base& b,
                                         std::span<const local_path> starts, brake answer,
-                                        const std::set<local_path>& wanted) {
+                                        const std::set<local_path>& wanted, std::size_t most) {
   const bool whole = std::find(starts.begin(), starts.end(), "") != starts.end();
   local_planner planner(b);
   planner.set_wanted(wanted);
@@ -476,8 +491,15 @@ expected<local_plan> find_local_changes(const root& r, const base& b,
     });
   };
   hooks.ignored = [&](const ignored_item& item) { planner.add_ignored(item); };
+  std::set<local_path> deferred;
+  bool may_defer = true;
   hooks.descend = [&](const local_path& folder, const listed& entry) {
     return !planner.is_left_out(folder, entry) && (whole || planner.descend(folder, entry));
+  };
+  hooks.put_off = [&](const local_path& folder) {
+    const bool later = may_defer && planner.arrivals() > most && planner.is_new(folder);
+    if (later) deferred.insert(folder);
+    return later;
   };
   std::vector<local_path> next(starts.begin(), starts.end());
   if (whole) next = {""};
@@ -487,8 +509,15 @@ expected<local_plan> find_local_changes(const root& r, const base& b,
     next.clear();
     for (const auto& path : planner.missing())
       if (asked.insert(path).second) next.push_back(path);
+    if (next.empty() && planner.misses()) {
+      may_defer = false;
+      next.assign(deferred.begin(), deferred.end());
+      deferred.clear();
+    }
   }
-  return planner.finish(answer);
+  KEYFOLD_TRY(auto plan, planner.finish(answer));
+  plan.deferred = std::move(deferred);
+  return plan;
 }
 
 }  // namespace keyfold::mirror

@@ -52,6 +52,8 @@ struct local_plan {
   std::vector<ignored_item> ignored;  ///< ascending by path
   std::set<local_path> listed;        ///< folders whose content was seen
   std::uint64_t deleted_files = 0;
+  std::set<local_path>
+      deferred;  ///< new folders not looked into yet: scan them once this is published
   std::vector<row_id> restored;  ///< with brake::restore: forget these rows, then plan the disk
 };
 
@@ -80,6 +82,11 @@ class local_planner {
   /// For a scan of some folders: whether this entry must be walked although nobody asked, because
   /// base does not know it there. True for any folder that is new or moved.
   [[nodiscard]] bool descend(const local_path& folder, const listed& entry) const;
+  /// True for a folder just added of which base knows nothing, neither its place nor its inode.
+  [[nodiscard]] bool is_new(const local_path& folder) const;
+  [[nodiscard]] std::size_t arrivals() const { return arrivals_.size(); }
+  /// True when something is not where base has it, and may turn up in a folder not listed yet.
+  [[nodiscard]] bool misses() const;
   /// True for a folder just added that stays here, so that nothing in it is to be looked at.
   [[nodiscard]] bool is_left_out(const local_path& folder, const listed& entry) const;
   /// Folders that must be listed too before finish() may judge (where something moved from).
@@ -99,10 +106,11 @@ class local_planner {
 
   [[nodiscard]] std::optional<row_id> row_of(const listing& seen);
   [[nodiscard]] std::vector<listed> settle_twins(const listing& seen, std::optional<row_id> folder);
-  void compare(const local_path& path, row_id folder, const listed& entry);
+  /// `row`: base's of that name in the folder, or null.
+  void compare(const local_path& path, row_id folder, const listed& entry, const base_row* row);
   void stay(const local_path& path, const listed& entry, const base_row& row);
   void arrive(const local_path& path, std::optional<row_id> folder, const listed& entry);
-  void displace_absent(row_id folder, const std::set<std::string>& present);
+  void displace_absent(std::span<const base_row> rows, const std::set<std::string>& present);
   void displace_present(const local_path& folder, row_id row);
 
   [[nodiscard]] std::optional<base_row> holder(const arrival& a) const;
@@ -159,12 +167,18 @@ void keep_ignored(ignored_items& items, const root& r, const local_plan& plan);
 /// The folders in which nothing is looked at.
 [[nodiscard]] std::set<local_path> closed_folders(const ignored_items& items);
 
+/// Things new on disk of which one plan tells, about: each takes half a KiB of memory until it is published.
+inline constexpr std::size_t most_new = 20'000;
+
 /// Scans `starts` ("" : everything) and plans: scan, rules, local_planner and its missing folders in
 /// one. `wanted`: places where the tree shows something, so that no rule may leave out what is there
-/// (folders as on disk, names as they travel).
+/// (folders as on disk, names as they travel). Beyond `most` new things, further new folders are put
+/// off, unless something is missing that might have been moved into them; of such a folder it is not
+/// known yet whether it holds only what is ignored.
 [[nodiscard]] expected<local_plan> find_local_changes(const root& r, const base& b,
                                                       std::span<const local_path> starts,
                                                       brake answer = brake::ask,
-                                                      const std::set<local_path>& wanted = {});
+                                                      const std::set<local_path>& wanted = {},
+                                                      std::size_t most = most_new);
 
 }  // namespace keyfold::mirror

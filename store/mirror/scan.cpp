@@ -80,6 +80,7 @@ class walk {
     while (!open_.empty()) {
       const auto next = std::move(open_.back());
       open_.pop_back();
+      if (hooks_.put_off && hooks_.put_off(next)) continue;
       KEYFOLD_CHECK(enter(next, list_folder(root_, next)));
     }
     return {};

@@ -11,13 +11,27 @@ bool same(bytes_view a, bytes_view b) {
 
 }  // namespace
 
+std::optional<rows::head> rows::decode(bytes_view stored) {
+  if (stored.size() < 3) return std::nullopt;
+  const auto size = static_cast<std::size_t>(stored[1]) << 8 | stored[2];
+  if (stored.size() < 3 + size) return std::nullopt;
+  return head{{to_bytes(stored.subspan(3, size)), to_bytes(stored.subspan(3 + size))},
+              stored[0] != 0};
+}
+
 std::optional<rows::head> rows::load() const {
   const auto stored = state_.get(key_);
-  if (!stored || stored->size() < 3) return std::nullopt;
-  const bytes_view all(*stored);
-  const auto size = static_cast<std::size_t>(all[1]) << 8 | all[2];
-  if (all.size() < 3 + size) return std::nullopt;
-  return head{{to_bytes(all.subspan(3, size)), to_bytes(all.subspan(3 + size))}, all[0] != 0};
+  return stored ? decode(*stored) : std::nullopt;
+}
+
+void visit_rows(const db::view& state, bytes_view prefix, std::size_t rest,
+                const std::function<bool(bytes_view, bytes_view)>& visit) {
+  const auto size = prefix.size() + rest;
+  state.scan(prefix, {}, [&](bytes_view key, bytes_view value) {
+    if (key.size() > size) return visit(key.subspan(size), value);
+    const auto h = rows::decode(value);
+    return !h || visit(h->front.sub, h->front.value);
+  });
 }
 
 void rows::save(const head& h) {

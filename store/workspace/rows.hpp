@@ -46,6 +46,9 @@ class rows {
     row front;
     bool more = false;
   };
+  friend void visit_rows(const db::view& state, bytes_view prefix, std::size_t rest,
+                         const std::function<bool(bytes_view sub, bytes_view value)>& visit);
+  [[nodiscard]] static std::optional<head> decode(bytes_view stored);
   [[nodiscard]] std::optional<head> load() const;
   void save(const head& h);
   [[nodiscard]] bytes key_of(bytes_view sub) const;
@@ -53,5 +56,10 @@ class rows {
   db::view& state_;
   bytes key_;
 };
+
+/// Visits the rows of all keys that are `prefix` and `rest` bytes behind it, until `visit` returns false: ascending by
+/// key, of one key the first row first.
+void visit_rows(const db::view& state, bytes_view prefix, std::size_t rest,
+                const std::function<bool(bytes_view sub, bytes_view value)>& visit);
 
 }  // namespace keyfold::workspace

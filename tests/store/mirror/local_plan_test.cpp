@@ -322,3 +322,40 @@ TEST_CASE("moving most files is no mass delete, nor is losing few") {
   for (int i = 0; i < 19; ++i) few.remove("f" + std::to_string(i));
   CHECK(few.find_changes().changes.size() == 19);
 }
+
+TEST_CASE("of very much that is new, further folders are put off until the first is published") {
+  disk_fixture m;
+  for (const std::string folder : {"a", "b", "c"})
+    for (int i = 0; i < 5; ++i) {
+      m.make_folder(folder);
+      m.write(folder + "/f" + std::to_string(i), "x");
+    }
+  auto plan = get(
+      find_local_changes(m.mirror_root, m.base, std::vector<local_path>{""}, brake::ask, {}, 6));
+  CHECK(plan.changes.size() == 3 + 5);
+  CHECK(plan.deferred == std::set<local_path>{"b", "c"});
+  std::size_t made = 0;
+  while (!plan.changes.empty()) {
+    for (std::size_t i = 0; i < plan.changes.size(); ++i, ++made)
+      record(m.base, plan, i, {id_of<node_id>(++m.nodes), {}, {}, {}});
+    const std::vector<local_path> next(plan.deferred.begin(), plan.deferred.end());
+    plan = get(find_local_changes(m.mirror_root, m.base, next, brake::ask, {}, 6));
+  }
+  CHECK(made == 3 + 3 * 5);
+  CHECK(plan.deferred.empty());
+  CHECK(m.base.files() == 15);
+}
+
+TEST_CASE("nothing is put off while what is missing may have been moved there") {
+  disk_fixture m;
+  m.make_folder("a");
+  for (int i = 0; i < 30; ++i) m.write("a/f" + std::to_string(i), "x" + std::to_string(i));
+  m.agree();
+  m.make_folder("b/c");
+  for (int i = 0; i < 30; ++i) m.move("a/f" + std::to_string(i), "b/c/f" + std::to_string(i));
+  const auto plan = get(
+      find_local_changes(m.mirror_root, m.base, std::vector<local_path>{""}, brake::ask, {}, 0));
+  CHECK(plan.deferred.empty());
+  CHECK(plan.deleted_files == 0);
+  CHECK(plan.changes.size() == 2 + 30);
+}

@@ -284,8 +284,9 @@ apply_report mirrored::apply_plan(const disk_plan& plan) {
 }
 
 local_plan mirrored::plan_local(const std::vector<local_path>& starts) {
-  auto plan =
-      get(find_local_changes(mirror_root, base, starts, brake::accept, std::exchange(wanted_, {})));
+  const auto most = random->below(3) == 0 ? random->below(4) : most_new;  // seldom all at once
+  auto plan = get(find_local_changes(mirror_root, base, starts, brake::accept,
+                                     std::exchange(wanted_, {}), most));
   keep_ignored(ignored_, mirror_root, plan);
   return plan;
 }
@@ -424,6 +425,7 @@ bool mirrored::sync_told(watcher& w) {
   const auto folders = tree.take_touched();
   const auto report = apply_plan(mirror::plan_disk(base, lister(), folders));
   rescan_ = report.rescan;
+  rescan_.insert(local.deferred.begin(), local.deferred.end());
   for (const auto& folder_again : report.replan_folders) tree.touch(folder_again);
   return starts.empty() && folders.empty();
 }
