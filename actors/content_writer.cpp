@@ -26,10 +26,11 @@ content_writer::content_writer(const object_services& services, const symmetric_
       stored_(std::move(stored)),
       gear_(chunking),
       index_(*services_.store, services_.local_key, workspace),
-      ingest_(
-          {gear_, std::move(table), index_, system_random(),
-           [this](object::ingested_object object) { return take(std::move(object)); },
-           [this](const object_id& id) { return services_.objects->has(id).value_or(false); }}) {}
+      ingest_({gear_, std::move(table), index_, system_random(),
+               [this](object::ingested_object object) { return take(std::move(object)); },
+               [this](const object_id& id) {
+                 return services_.objects->is_known(id).value_or(false);
+               }}) {}
 
 expected<void> content_writer::take(object::ingested_object object) {
   batch_bytes_ += object.object.size();

@@ -211,7 +211,7 @@ void start_children(self_pointer self, ledger::state stored) {
   (void)keys.update(stored);  // the ledger actor reports its incidents
   const auto first =
       std::make_shared<const ledger_snapshot>(ledger_snapshot{stored, std::move(keys)});
-  s.disk = spawn_disk(self->system(), o.objects.objects);
+  s.disk = spawn_disk(self->system(), o.objects.objects, object::origin::fetched);
   s.link = spawn_link(self->system(), link_options_of(o, stored, s.transport), device_actor(self));
   s.ledger = spawn_ledger(self->system(), {o.objects.store, o.organization, o.user, o.user_key},
                           std::move(stored), s.link, device_actor(self));

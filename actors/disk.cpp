@@ -1,5 +1,7 @@
 #include "actors/disk.hpp"
 
+#include <spdlog/spdlog.h>
+
 namespace keyfold::actors {
 namespace {
 
@@ -10,6 +12,7 @@ constexpr std::size_t max_batch_bytes = 16 * 1024 * 1024;
 
 struct disk_actor_state {
   std::shared_ptr<object::store> objects;
+  object::origin origin = object::origin::made;
   std::vector<object::sealed_object> batch;
   std::vector<promise<stored>> waiting;  ///< one for each of the batch
   std::size_t batch_bytes = 0;
@@ -20,7 +23,7 @@ using self_pointer = disk_actor::stateful_pointer<disk_actor_state>;
 void flush(self_pointer self) {
   auto& s = self->state;
   if (s.batch.empty()) return;
-  const auto result = s.objects->put(s.batch);
+  const auto result = s.objects->put(s.batch, s.origin);
   s.batch.clear();
   s.batch_bytes = 0;
   for (auto& answer : std::exchange(s.waiting, {})) answer.deliver(result);
@@ -47,19 +50,26 @@ caf::result<stored> store(self_pointer self, const store_object& request) {
   return answer;
 }
 
-disk_actor::behavior_type disk(self_pointer self, std::shared_ptr<object::store> objects) {
+disk_actor::behavior_type disk(self_pointer self, std::shared_ptr<object::store> objects,
+                               object::origin origin) {
   self->state.objects = std::move(objects);
+  self->state.origin = origin;
   return {
       [self](const read_object& request) { return read(self->state, request.object); },
       [self](const store_object& request) { return store(self, request); },
+      [self](const objects_held& request) {
+        if (auto noted = self->state.objects->note_held(request.objects); !noted)
+          spdlog::warn("objects that could go later are kept: {}", noted.error().message);
+      },
       [self](tick) { flush(self); },
   };
 }
 
 }  // namespace
 
-disk_actor spawn_disk(caf::actor_system& system, std::shared_ptr<object::store> objects) {
-  return system.spawn<caf::detached>(disk, std::move(objects));
+disk_actor spawn_disk(caf::actor_system& system, std::shared_ptr<object::store> objects,
+                      object::origin origin) {
+  return system.spawn<caf::detached>(disk, std::move(objects), origin);
 }
 
 }  // namespace keyfold::actors

@@ -318,10 +318,14 @@ struct store_object {
   object_id object;
   net::shared_bytes data;
 };
+/// The relay holds these for good.
+struct objects_held {
+  std::vector<object_id> objects;
+};
 /// Reads and writes objects on a thread of its own; many writes share one sync.
 using disk_actor = caf::typed_actor<handles<read_object, expected<net::shared_bytes>>,
                                     handles<store_object, expected<void>>,  // verified and durable
-                                    handles<tick>>;
+                                    handles<objects_held>, handles<tick>>;
 
 // -- greeter and guest: one code exchange ---------------------------------------------------------
 
@@ -540,6 +544,7 @@ KEYFOLD_MESSAGE(mirror_now)
 KEYFOLD_MESSAGE(disk_changed)
 KEYFOLD_MESSAGE(read_object)
 KEYFOLD_MESSAGE(store_object)
+KEYFOLD_MESSAGE(objects_held)
 KEYFOLD_MESSAGE(get_device)
 KEYFOLD_MESSAGE(start_again)
 KEYFOLD_MESSAGE(device_facts)

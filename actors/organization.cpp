@@ -136,7 +136,7 @@ organization_actor::behavior_type run(
     organization_pointer self, const std::shared_ptr<std::unique_ptr<organization_state>>& state) {
   self->state.inside = std::move(*state);
   auto& s = state_of(self);
-  s.disk = spawn_disk(self->system(), s.objects);
+  s.disk = spawn_disk(self->system(), s.objects, object::origin::made);
   schedule_expiry(self);
   return behavior(self);
 }

@@ -3,14 +3,17 @@
 namespace keyfold::actors {
 namespace {
 
-/// Whether the objects that a content names are here. (What a long list names shows when it is read.)
+/// Whether the objects that a content names are here, or were, and the mirror has it in clear. (What a long list names
+/// shows when it is read.)
 bool is_here(const workspace_state& s, const workspace::node_content& content) {
   const auto* file = std::get_if<workspace::file_content>(&content);
   if (file == nullptr) return true;
   const object_id* last = nullptr;
   for (const auto& chunk : file->chunks) {
     if (last != nullptr && *last == chunk.object) continue;
-    if (!s.options.objects.objects->has(chunk.object).value_or(false)) return false;
+    auto& objects = *s.options.objects.objects;
+    const auto here = s.mirror_said ? objects.is_known(chunk.object) : objects.has(chunk.object);
+    if (!here.value_or(false)) return false;
     last = &chunk.object;
   }
   return true;

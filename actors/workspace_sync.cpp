@@ -94,11 +94,21 @@ expected<std::vector<feed::entry>> decode_entries(const net::shared_bytes& bulk)
 
 // -- push -----------------------------------------------------------------------------------------
 
+/// Those of `asked` that the relay does not lack may go when there is little room.
+void tell_held(workspace_pointer self, std::vector<object_id> asked,
+               std::span<const object_id> lacking) {
+  std::erase_if(asked, [&](const object_id& id) {
+    return std::find(lacking.begin(), lacking.end(), id) != lacking.end();
+  });
+  if (!asked.empty()) self->send(state_of(self).disk, objects_held{std::move(asked)});
+}
+
 void ask_have(workspace_pointer self, const replica::ask_have& wanted) {
   ask_relay(self, ask_for(net::object_have{state_of(self).options.workspace, wanted.objects}),
-            [self](const net::answer_or_failure& got) {
+            [self, asked = wanted.objects](const net::answer_or_failure& got) {
               const auto answer = read_answer<net::object_have_answer>(got);
               auto& push = state_of(self).push;
+              if (answer) tell_held(self, asked, answer->lacking);
               carry_out(self, answer ? push.have_answered(answer->lacking)
                                      : push.have_failed(answer.error()));
             });
@@ -110,6 +120,7 @@ void upload(workspace_pointer self, const object_id& object, const net::shared_b
       [self, object](const net::answer_or_failure& got) {
         --state_of(self).uploading;
         if (got) state_of(self).next_retry = retry_after;
+        if (got) tell_held(self, {object}, {});
         auto& push = state_of(self).push;
         carry_out(self, got ? push.put_answered(object) : push.put_failed(object, got.error().why));
       });
@@ -207,6 +218,7 @@ struct push_effects {
   void operator()(const replica::object_missing& e) const {
     spdlog::error("workspace {}: the object {} is neither here nor at the relay",
                   to_text(state_of(self).options.workspace), to_text(e.object));
+    (void)state_of(self).options.objects.objects->forget_removed(e.object);  // only a hint
   }
   void operator()(const replica::stalled& e) const {
     auto& s = state_of(self);

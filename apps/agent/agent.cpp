@@ -128,6 +128,7 @@ expected<void> agent::try_start(place& device, const vault::opened& opened) {
   const auto& s = opened.secrets;
   KEYFOLD_TRY(auto services,
               actors::open_object_services(folder_of(opened.header.device), s.local_key));
+  KEYFOLD_CHECK(services.objects->set_bound(load_cache_bound(home_)));
   KEYFOLD_TRY(const auto relay, relay_of(s));
   KEYFOLD_TRY(auto running,
               actors::spawn_device(system_,

@@ -25,6 +25,22 @@ std::optional<std::string> load_default(const home_paths& home) {
   return load(home)["organization"]["default"].value<std::string>();
 }
 
+object::cache_bound load_cache_bound(const home_paths& home) {
+  constexpr std::int64_t default_mib = 4096, most_mib = std::int64_t{1} << 40;
+  const auto settings = load(home);
+  const auto objects = settings["objects"];
+  auto mib = objects["cache_mib"].value_or(default_mib);
+  if (mib < 0 || mib > most_mib) {
+    spdlog::error("config.toml: cache_mib is a number of MiB from 0 to 2^40; {} is taken",
+                  default_mib);
+    mib = default_mib;
+  }
+  object::cache_bound out;
+  if (mib > 0) out.bytes = static_cast<std::uint64_t>(mib) * 1024 * 1024;
+  out.relay_only = objects["relay_only"].value_or(false);
+  return out;
+}
+
 expected<void> save_default(const home_paths& home, const std::string& organization) {
   auto settings = load(home);
   if (!settings["organization"].is_table())

@@ -23,7 +23,9 @@ namespace {
 constexpr std::size_t cache_bytes = 16 * 1024 * 1024;
 constexpr std::size_t write_buffer_bytes = 8 * 1024 * 1024;
 constexpr int bloom_bits_per_key = 10;
-constexpr int open_files = 256;
+constexpr std::size_t table_bytes =
+    8 * 1024 * 1024;  // the default of 2 MiB is 1,000 files for a million of a user's
+constexpr int open_files = 512;
 /// A database that failed is opened again when so much is free: opening writes what the log holds to tables.
 constexpr std::uint64_t space_to_open = 2 * write_buffer_bytes;
 
@@ -172,6 +174,7 @@ class level final : public store {
     options.filter_policy = filter_.get();
     options.write_buffer_size = write_buffer_bytes;
     options.max_open_files = open_files;
+    options.max_file_size = table_bytes;
     leveldb::DB* opened = nullptr;
     const auto status = leveldb::DB::Open(options, directory_, &opened);
     db_.reset(opened);

@@ -1,6 +1,12 @@
 #include "store/db/log_env.hpp"
 
+#include <fcntl.h>
 #include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "store/db/file.hpp"
 
 namespace keyfold::db {
 namespace {
@@ -42,6 +48,27 @@ class log_file final : public leveldb::WritableFile {
   Status failed_;
 };
 
+class table_file final : public leveldb::RandomAccessFile {
+ public:
+  table_file(file opened, std::string path) : file_(std::move(opened)), path_(std::move(path)) {}
+
+  Status Read(std::uint64_t offset, std::size_t size, leveldb::Slice* out,
+              char* scratch) const override {
+    ssize_t got = 0;
+    do got = ::pread(file_.get(), scratch, size, static_cast<off_t>(offset));
+    while (got < 0 && errno == EINTR);
+    if (got < 0)
+      return Status::IOError(
+          path_, std::strerror(errno));  // NOLINT(concurrency-mt-unsafe): glibc's is safe
+    *out = leveldb::Slice(scratch, static_cast<std::size_t>(got));
+    return Status::OK();
+  }
+
+ private:
+  const file file_;
+  const std::string path_;
+};
+
 class log_env final : public leveldb::EnvWrapper {
  public:
   log_env(leveldb::Env& base, std::shared_ptr<log_facts> facts)
@@ -52,6 +79,15 @@ class log_env final : public leveldb::EnvWrapper {
     if (made.ok() && path.ends_with(".log"))
       *out = new log_file(std::unique_ptr<leveldb::WritableFile>(*out), path, facts_);
     return made;
+  }
+
+  Status NewRandomAccessFile(const std::string& path, leveldb::RandomAccessFile** out) override {
+    *out = nullptr;
+    file opened(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    // The other's failure, which says whether the file is missing.
+    if (!opened) return target()->NewRandomAccessFile(path, out);
+    *out = new table_file(std::move(opened), path);
+    return Status::OK();
   }
 
  private:

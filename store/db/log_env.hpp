@@ -3,6 +3,10 @@
 // LevelDB goes on after a failed append to its log: what follows then stands behind a hole, and is lost, or refused
 // as damage, at the next opening. And a batch whose sync failed may come back then, though its author was told that
 // it had failed. Here a log that failed once takes nothing more, and is cut to what was last synced.
+//
+// And LevelDB maps its tables into memory: where the disk cannot give a page back, or somebody made the file shorter,
+// the program would end by SIGBUS; and what was ever read counts as its memory. Here tables are read, and a read that
+// fails is a failure.
 #pragma once
 
 #include <leveldb/env.h>

@@ -59,6 +59,15 @@ expected<std::optional<cell_range>> cells_in(const sealed_object& o, std::size_t
   return out;
 }
 
+constexpr std::size_t index_row_size = 9;
+
+bytes index_row(std::uint64_t size, origin from) {
+  bytes out;
+  append_u64(out, size);
+  out.push_back(static_cast<std::uint8_t>(from));
+  return out;
+}
+
 tl::unexpected<error> fail_damaged() {
   return fail(errc::damaged, "a stored object is damaged");
 }
@@ -132,7 +141,8 @@ store::store(std::string path, db::file folder, db::store& index, bytes prefix)
     : path_(std::move(path)),
       folder_(std::move(folder)),
       index_(index),
-      prefix_(std::move(prefix)) {}
+      prefix_(std::move(prefix)),
+      cache_(index_, prefix_) {}
 
 expected<std::unique_ptr<store>> store::open(const std::string& folder, db::store& index,
                                              bytes prefix) {
@@ -142,6 +152,7 @@ expected<std::unique_ptr<store>> store::open(const std::string& folder, db::stor
   KEYFOLD_CHECK(make_folder_at(out->folder_, temporary_folder));
   KEYFOLD_CHECK(out->clean_up());
   KEYFOLD_CHECK(out->count_all());
+  KEYFOLD_CHECK(out->cache_.load());
   return out;
 }
 
@@ -184,11 +195,66 @@ expected<bool> store::has(const object_id& id) const {
   return size.has_value();
 }
 
-expected<std::optional<std::uint64_t>> store::size_of(const object_id& id) const {
+expected<std::optional<std::pair<std::uint64_t, origin>>> store::row_of(const object_id& id) const {
   KEYFOLD_TRY(const auto value, index_.get(key('i', id)));
   if (!value) return std::nullopt;
-  if (value->size() != 8) return fail_damaged();
-  return read_u64(*value);
+  if (value->size() != index_row_size || value->back() > 2) return fail_damaged();
+  return std::pair(read_u64(*value), static_cast<origin>(value->back()));
+}
+
+expected<std::optional<std::uint64_t>> store::size_of(const object_id& id) const {
+  KEYFOLD_TRY(const auto row, row_of(id));
+  return row ? std::optional(row->first) : std::nullopt;
+}
+
+expected<bool> store::is_known(const object_id& id) const {
+  KEYFOLD_TRY(const bool here, has(id));
+  if (here) return true;
+  KEYFOLD_TRY(const auto removed, index_.get(cache_.removed_key(id)));
+  return removed.has_value();
+}
+
+expected<void> store::forget_removed(const object_id& id) {
+  return index_.write({{cache_.removed_key(id), std::nullopt}}, false);
+}
+
+void store::was_read(const object_id& id) {
+  cache_.was_read(id);
+  if (!cache_.is_full_and_read()) return;
+  const std::lock_guard lock(changing_);
+  static_cast<void>(evict());  // what was read is what counts; the next put says what fails
+}
+
+expected<void> store::set_bound(const cache_bound& bound) {
+  const std::lock_guard lock(changing_);
+  cache_.set_bound(bound);
+  return evict();
+}
+
+expected<void> store::note_held(std::span<const object_id> ids) {
+  const std::lock_guard lock(changing_);
+  db::batch changes;
+  for (const auto& id : ids) {
+    KEYFOLD_TRY(const auto row, row_of(id));
+    if (!row || row->second != origin::made) continue;
+    changes.insert_or_assign(key('i', id), index_row(row->first, origin::held));
+    cache_.add(origin::held, id, row->first, changes);
+  }
+  if (changes.empty()) return {};
+  KEYFOLD_CHECK(index_.write(changes, false));
+  return evict();
+}
+
+expected<void> store::evict() {
+  if (!cache_.is_full()) return {};
+  db::batch changes;
+  KEYFOLD_TRY(auto ids, cache_.pick(changes));
+  std::erase_if(ids, [&](const object_id& id) {  // a stale row: gone since, or made here again
+    const auto row = row_of(id);
+    return !row || !*row || (*row)->second == origin::made;
+  });
+  for (const auto& id : ids) changes.insert_or_assign(cache_.removed_key(id), bytes{});
+  return remove_all(ids, std::move(changes));
 }
 
 expected<void> store::list(
@@ -197,7 +263,7 @@ expected<void> store::list(
   entries.push_back('i');
   return index_.scan(entries, {}, [&](bytes_view k, bytes_view value) {
     const auto id = object_id::from(k.subspan(entries.size()));
-    return !id || value.size() != 8 || visit(*id, read_u64(value));
+    return !id || value.size() != index_row_size || visit(*id, read_u64(value.first(8)));
   });
 }
 
@@ -211,7 +277,7 @@ expected<std::vector<sealed_object>> store::lacking(std::span<const sealed_objec
   return out;
 }
 
-expected<void> store::put(std::span<const sealed_object> objects) {
+expected<void> store::put(std::span<const sealed_object> objects, origin from) {
   const std::lock_guard lock(changing_);
   KEYFOLD_TRY(const auto fresh, lacking(objects));
   if (fresh.empty()) return {};
@@ -219,9 +285,8 @@ expected<void> store::put(std::span<const sealed_object> objects) {
   db::batch changes;
   std::uint64_t sum = 0;
   for (const auto& o : fresh) {
-    bytes size;
-    append_u64(size, o.size());
-    changes.emplace(key('i', o.id()), std::move(size));
+    changes.emplace(key('i', o.id()), index_row(o.size(), from));
+    if (from != origin::made) cache_.add(from, o.id(), o.size(), changes);
     sum += o.size();
     if (is_small(o.size())) {
       bytes value = to_bytes(o.data());
@@ -234,7 +299,7 @@ expected<void> store::put(std::span<const sealed_object> objects) {
   KEYFOLD_CHECK(index_.write(changes, true));
   total_ += sum;
   recent().add(this, fresh);
-  return {};
+  return evict();
 }
 
 expected<void> store::put_files(std::span<const sealed_object> objects) {
@@ -317,8 +382,11 @@ expected<std::optional<cell_range>> store::get_range(const object_id& id, std::s
 
 expected<std::optional<cell_range>> store::get_unchecked(const object_id& id, std::size_t first,
                                                          std::size_t count) {
-  if (const auto o = recent().find(this, id)) return cells_in(*o, first, count);
-  auto range = read(id, first, count);
+  auto range = [&]() -> expected<std::optional<cell_range>> {
+    if (const auto o = recent().find(this, id)) return cells_in(*o, first, count);
+    return read(id, first, count);
+  }();
+  if (range) was_read(id);
   if (range || range.error().code != errc::damaged) return range;
   KEYFOLD_CHECK(put_aside(id));
   return std::nullopt;
@@ -332,12 +400,18 @@ expected<bool> store::is_intact(const object_id& id) {
 }
 
 expected<std::optional<sealed_object>> store::get(const object_id& id) {
-  if (auto o = recent().find(this, id)) return std::move(*o);
+  if (auto o = recent().find(this, id)) {
+    was_read(id);
+    return std::move(*o);
+  }
   auto range = read(id, 0, SIZE_MAX);
   if (range && !*range) return std::nullopt;
   if (!range && range.error().code != errc::damaged) return fail(range);
   if (range)
-    if (auto o = sealed_object::check(id, std::move((*range)->cells))) return std::move(*o);
+    if (auto o = sealed_object::check(id, std::move((*range)->cells))) {
+      was_read(id);
+      return std::move(*o);
+    }
   KEYFOLD_CHECK(put_aside(id));
   return std::nullopt;
 }
@@ -387,9 +461,7 @@ expected<std::size_t> store::adopt_files() {
     KEYFOLD_TRY(const bool here, has(*id));
     const auto size = object_size_of(at->file_size(failed));
     if (here || !size || is_small(*size)) continue;
-    bytes value;
-    append_u64(value, *size);
-    found.emplace(key('i', *id), std::move(value));
+    found.emplace(key('i', *id), index_row(*size, origin::made));
     sum += *size;
   }
   if (failed) return fail(errc::io_failed, "cannot list " + path_ + ": " + failed.message());
@@ -409,7 +481,10 @@ expected<void> store::take_out(const object_id& id, std::uint64_t size, db::batc
 
 expected<void> store::remove(std::span<const object_id> ids) {
   const std::lock_guard lock(changing_);
-  db::batch changes;
+  return remove_all(ids, {});
+}
+
+expected<void> store::remove_all(std::span<const object_id> ids, db::batch changes) {
   std::uint64_t sum = 0;
   std::vector<std::string> files;
   for (const auto& id : ids) {

@@ -2,10 +2,11 @@
 //
 //   folder/A/B/<base32 of the id> := object ‖ hash of each cell (32)…       above 32 KiB
 //   folder/tmp/                   :  files being written
-//   db: prefix ‖ 'i' ‖ id -> u64 object size      an object is here if and only if it has this
+//   db: prefix ‖ 'i' ‖ id -> u64 object size ‖ u8 origin    an object is here if and only if it has this
 //       prefix ‖ 'd' ‖ id -> as a file            up to 32 KiB
 //       prefix ‖ 'p' ‖ id -> nothing              being put; left by a crash, its file is removed
 //       prefix ‖ 'x' ‖ id -> as 'd', or nothing   put aside: damaged; a file is then <name>.damaged
+//       'q', 'h', 'e': cache.hpp
 //
 // A batch: temporary files, renamed into place, one syncfs, then the index entries in one synced
 // write. So a name that the index shows has all its bytes on the disk; what a crash leaves before
@@ -19,6 +20,7 @@
 
 #include "store/db/file.hpp"
 #include "store/db/kv.hpp"
+#include "store/object/cache.hpp"
 #include "store/object/seal.hpp"
 
 namespace keyfold::object {
@@ -61,7 +63,14 @@ class store {
 
   /// Stores all; once it returns they survive a power cut. Those that are here already are passed
   /// over. `errc::disk_full`, `errc::io_failed`: then some may be stored.
-  [[nodiscard]] expected<void> put(std::span<const sealed_object> objects);
+  [[nodiscard]] expected<void> put(std::span<const sealed_object> objects,
+                                   origin from = origin::made);
+  /// A replica holds these: with `relay_only` they may go. Those that are not here are passed over.
+  [[nodiscard]] expected<void> note_held(std::span<const object_id> ids);
+  /// Removes, now and from now on, what the bound does not leave room for; without it nothing goes by itself.
+  [[nodiscard]] expected<void> set_bound(const cache_bound& bound);
+  /// True for what is here, and for what was removed to keep the bound, so that a replica has it.
+  [[nodiscard]] expected<bool> is_known(const object_id& id) const;
   /// nullopt: not here. Bytes that are not those of the id: `errc::damaged`, they are put aside (a
   /// file as `<name>.damaged`), and the object is not here any more.
   [[nodiscard]] expected<std::optional<sealed_object>> get(const object_id& id);
@@ -77,6 +86,8 @@ class store {
   /// Checks what is stored of it: false if it is not here, or was damaged and has been put aside by then.
   [[nodiscard]] expected<bool> is_intact(const object_id& id);
   [[nodiscard]] expected<bool> has(const object_id& id) const;
+  /// A replica that was thought to have a removed object has not: what lies in it is sealed anew when it is met.
+  [[nodiscard]] expected<void> forget_removed(const object_id& id);
   /// The object's size in bytes; nullopt when it is not here.
   [[nodiscard]] expected<std::optional<std::uint64_t>> size_of(const object_id& id) const;
   /// Takes in the files that the index does not have: after the index was lost. What is in them is checked when
@@ -104,6 +115,13 @@ class store {
   [[nodiscard]] expected<void> put_files(std::span<const sealed_object> objects);
   [[nodiscard]] expected<void> put_file(const sealed_object& o);
   [[nodiscard]] expected<void> take_out(const object_id& id, std::uint64_t size, db::batch changes);
+  /// Removes them in one write together with `changes`.
+  [[nodiscard]] expected<void> remove_all(std::span<const object_id> ids, db::batch changes);
+  /// Removes what is beyond the bound; `changing_` is held.
+  [[nodiscard]] expected<void> evict();
+  void was_read(const object_id& id);
+  [[nodiscard]] expected<std::optional<std::pair<std::uint64_t, origin>>> row_of(
+      const object_id& id) const;
   /// Moves what lies under the id aside: `errc::damaged`; or success if it has gone meanwhile.
   [[nodiscard]] expected<void> put_aside(const object_id& id);
   [[nodiscard]] expected<std::optional<cell_range>> read(const object_id& id, std::size_t first,
@@ -117,6 +135,7 @@ class store {
   const db::file folder_;
   db::store& index_;
   const bytes prefix_;
+  cache_queue cache_;
   std::mutex changing_;  ///< one batch of changes at a time; reads go on beside it
   std::atomic<std::uint64_t> total_ = 0;
   std::uint64_t next_temporary_ = 0;

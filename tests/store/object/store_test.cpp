@@ -361,3 +361,69 @@ TEST_CASE("files are read out of the store on the disk") {
       missing));
   CHECK(out == data);
 }
+
+TEST_CASE("what was fetched goes when there is too much, the oldest first, and is remembered") {
+  disk d;
+  REQUIRE(d.objects->set_bound({400'000}));
+  const auto mine = make(100, 300'000);
+  REQUIRE(d.objects->put(std::vector{mine}));
+  std::vector<sealed_object> all;
+  for (std::uint64_t i = 0; i < 6; ++i) {
+    all.push_back(make(i, 100'000));
+    REQUIRE(d.objects->put(std::vector{all.back()}, origin::fetched));
+    REQUIRE(*d.objects->get(all.back().id()));
+  }
+  CHECK_FALSE(*d.objects->has(all[0].id()));
+  CHECK_FALSE(*d.objects->get(all[0].id()));
+  CHECK(*d.objects->is_known(all[0].id()));
+  CHECK(*d.objects->has(all[5].id()));
+  CHECK(*d.objects->has(mine.id()));
+  CHECK(d.objects->total_size() <= 400'000 + mine.size());
+
+  REQUIRE(d.objects->forget_removed(all[0].id()));
+  CHECK_FALSE(*d.objects->is_known(all[0].id()));
+  REQUIRE(d.objects->put(std::vector{all[0]}, origin::fetched));
+  CHECK(*d.objects->has(all[0].id()));
+
+  // Another program counts what the last one left.
+  d.objects = d.reopen();
+  REQUIRE(d.objects->set_bound({1}));
+  for (const auto& o : all) CHECK_FALSE(*d.objects->has(o.id()));
+  CHECK(d.objects->total_size() == mine.size());
+  CHECK(d.files().size() == 1);
+}
+
+TEST_CASE("what was fetched and not read yet stays, however much it is") {
+  disk d;
+  REQUIRE(d.objects->set_bound({150'000}));
+  std::vector<sealed_object> all;
+  for (std::uint64_t i = 0; i < 5; ++i) all.push_back(make(i, 100'000));
+  for (const auto& o : all) REQUIRE(d.objects->put(std::vector{o}, origin::fetched));
+  for (const auto& o : all) CHECK(*d.objects->has(o.id()));
+  for (const auto& o : all) CHECK(*d.objects->get_unchecked(o.id(), 0, 1));
+  CHECK(d.objects->total_size() <= 150'000);
+}
+
+TEST_CASE("what was made here goes only when a replica holds it, and the user allows it") {
+  const auto o = make(1, 100'000);
+  disk d;
+  REQUIRE(d.objects->put(std::vector{o}));
+  REQUIRE(d.objects->set_bound({1, true}));
+  CHECK(*d.objects->has(o.id()));
+  REQUIRE(d.objects->set_bound({1, false}));
+  REQUIRE(d.objects->note_held(std::vector{o.id(), make(2, 10).id()}));
+  CHECK(*d.objects->has(o.id()));
+  REQUIRE(d.objects->set_bound({1, true}));
+  CHECK_FALSE(*d.objects->has(o.id()));
+  CHECK(*d.objects->is_known(o.id()));
+}
+
+TEST_CASE("an object that was removed, and made here again, does not go") {
+  const auto o = make(1, 100'000);
+  disk d;
+  REQUIRE(d.objects->put(std::vector{o}, origin::fetched));
+  REQUIRE(d.objects->remove(std::vector{o.id()}));
+  REQUIRE(d.objects->put(std::vector{o}));
+  REQUIRE(d.objects->set_bound({1}));
+  CHECK(*d.objects->has(o.id()));
+}

@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+"""A device that may keep only few objects: what it has in its mirror need not lie beside it a second time."""
+
+import os
+import random
+
+import keyfold
+import trees
+
+MIB = 1024 * 1024
+
+
+def object_bytes(home):
+    """What lies in the home's object folders."""
+    return sum(path.stat().st_size for path in home.folder.rglob("objects/?/?/*") if path.is_file())
+
+
+def relay_bytes(test):
+    return sum(path.stat().st_size for path in test.relay.data.rglob("*/?/?/*") if path.is_file())
+
+
+def bound(home, cache_mib, relay_only=False):
+    """Takes effect when the device is unlocked again."""
+    settings = next(home.folder.rglob("config.toml"))
+    home.stop_agent()
+    with open(settings, "a") as out:
+        out.write(f"\n[objects]\ncache_mib = {cache_mib}\nrelay_only = {str(relay_only).lower()}\n")
+    home.restart_agent()
+
+
+def edited(content, seed):
+    """The content with 1,000 bytes inserted and 1,000 others changed."""
+    more = random.Random(seed).randbytes(2000)
+    at = len(content) // 3
+    return content[:at] + more[:1000] + content[at:2 * at] + more[1000:] + content[2 * at + 1000:]
+
+
+class ObjectCache(keyfold.Case):
+    def pair(self):
+        """alice and bob with a mirror each of one workspace."""
+        alice, bob = self.start_organization("bob")
+        alice.run("workspace", "create", "docs")
+        alice.share("docs", bob, "contributor")
+        folders = []
+        for home in (alice, bob):
+            folders.append(self.world.folder / f"{home.name}-mirror")
+            home.run("workspace", "mirror", "docs", folders[-1])
+        return alice, bob, *folders
+
+    def sync(self, *homes):
+        for home in homes:
+            home.sync("docs")
+
+    def assert_synced(self, home):
+        self.assertEqual(home.run("status", "docs")["files"], [])
+
+    def test_a_mirror_with_little_room_for_objects(self):
+        alice, bob, a, b = self.pair()
+        bound(bob, 4)
+        first = random.Random(1).randbytes(24 * MIB)
+        (a / "big").write_bytes(first)
+        for i in range(200):
+            (a / f"small-{i}").write_bytes(random.Random(i).randbytes(5000))
+        self.sync(alice, bob)
+        self.assertEqual(trees.differences(trees.snapshot(a), trees.snapshot(b)), [])
+        self.assertLess(object_bytes(bob), 6 * MIB)
+        self.assertGreater(object_bytes(alice), 24 * MIB)  # its author keeps it
+        self.assert_synced(bob)
+
+        # An edit elsewhere arrives, though its former objects are gone.
+        (a / "big").write_bytes(edited(first, 2))
+        self.sync(alice, bob)
+        self.assertEqual((b / "big").read_bytes(), edited(first, 2))
+        # One here sends what is new alone.
+        before = relay_bytes(self)
+        (b / "big").write_bytes(edited(edited(first, 2), 3))
+        self.sync(bob, alice)
+        self.assertEqual((a / "big").read_bytes(), edited(edited(first, 2), 3))
+        self.assertLess(relay_bytes(self) - before, 8 * MIB)
+        # And what was removed is fetched again when it is asked for.
+        self.assertEqual(bob.cat("docs:/small-7"), random.Random(7).randbytes(5000))
+        self.assertLess(object_bytes(bob), 14 * MIB)  # its own edit stays
+
+    def test_without_a_mirror_what_was_removed_shows_as_remote_and_comes_back(self):
+        alice, bob = self.start_organization("bob")
+        alice.run("workspace", "create", "docs")
+        alice.share("docs", bob, "contributor")
+        bound(bob, 1)
+        contents = {f"f{i}": random.Random(i).randbytes(900_000) for i in range(4)}
+        for name, content in contents.items():
+            alice.put_bytes(content, f"docs:/{name}")
+        self.sync(alice, bob)
+        for name, content in contents.items():
+            self.assertEqual(bob.cat(f"docs:/{name}"), content)
+        self.assertLess(object_bytes(bob), 2 * MIB)
+        states = {row["path"]: row["state"] for row in bob.run("status", "docs")["files"]}
+        self.assertEqual(states.get("/f0"), "remote")
+        self.assertEqual(bob.cat("docs:/f0"), contents["f0"])
+
+    def test_what_was_made_here_goes_only_by_leave_and_when_the_relay_has_it(self):
+        alice, _, a, _ = self.pair()
+        bound(alice, 1, relay_only=True)
+        self.relay.stop()
+        content = random.Random(1).randbytes(12 * MIB)
+        (a / "big").write_bytes(content)
+        keyfold.wait_until(lambda: object_bytes(alice) > 12 * MIB, "the file is sealed")
+        self.relay.start()
+        self.sync(alice)
+        keyfold.wait_until(lambda: object_bytes(alice) < 3 * MIB, "objects go")
+        self.assert_synced(alice)
+        os.utime(a / "big", (1, 1))
+        (a / "big").write_bytes(edited(content, 4))
+        self.sync(alice)
+        alice.run("workspace", "unmirror", "docs")
+        self.assertEqual(alice.cat("docs:/big"), edited(content, 4))
+
+
+if __name__ == "__main__":
+    keyfold.main()
