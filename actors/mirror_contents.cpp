@@ -1,12 +1,19 @@
 #include "actors/mirror_contents.hpp"
 
 namespace keyfold::actors {
-namespace {
 
-/// Smaller files are seldom more than a few chunks.
-constexpr std::uint64_t former_from_size = std::uint64_t{1024} * 1024;
-
-}  // namespace
+std::optional<agreed_content> agreed_content_of(mirror_state& s, caf::scoped_actor& self,
+                                                object::opener& objects,
+                                                const mirror::base_row& row) {
+  if (row.facts.kind != mirror::node_kind::file || row.version.is_zero()) return std::nullopt;
+  auto known = s.ask<expected<workspace::node_content>>(self, get_content{row.version});
+  auto* content = known && *known ? std::get_if<workspace::file_content>(&**known) : nullptr;
+  if (content == nullptr) return std::nullopt;
+  std::vector<object_id> lacking;
+  const auto list = object::file_reader::open(*content, objects, lacking);
+  if (!list) return std::nullopt;
+  return agreed_content{std::move(*content), list->chunks()};
+}
 
 std::vector<mirror::shown_item> shown_contents::list(std::span<const node_id> merged) {
   std::vector<mirror::shown_item> out;
@@ -22,18 +29,12 @@ std::vector<mirror::shown_item> shown_contents::list(std::span<const node_id> me
 }
 
 std::unique_ptr<mirror::former_file> shown_contents::former_of(const mirror::shown_item& item) {
-  if (item.size < former_from_size || s_.without_former.contains(item.version)) return nullptr;
+  if (item.size < shared_from_size || s_.without_former.contains(item.version)) return nullptr;
   for (const auto& row : s_.base.rows_of(item.node)) {
-    if (row.facts.kind != mirror::node_kind::file || row.version.is_zero()) continue;
-    const auto at = s_.base.path_of(row.id);
-    const auto known = s_.ask<expected<workspace::node_content>>(self_, get_content{row.version});
-    if (!at || !known || !*known) continue;
-    const auto* content = std::get_if<workspace::file_content>(&**known);
-    if (content == nullptr) continue;
-    std::vector<object_id> lacking;
-    const auto list = object::file_reader::open(*content, objects_, lacking);
-    if (!list) continue;
-    if (auto file = mirror::former_file::open(s_.root, *at, list->chunks()))
+    const auto agreed = agreed_content_of(s_, self_, objects_, row);
+    const auto at = agreed ? s_.base.path_of(row.id) : std::nullopt;
+    if (!at) continue;
+    if (auto file = mirror::former_file::open(s_.root, *at, agreed->chunks))
       return std::make_unique<mirror::former_file>(*std::move(file));
   }
   return nullptr;

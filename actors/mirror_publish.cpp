@@ -1,6 +1,6 @@
 #include <spdlog/spdlog.h>
 
-#include "actors/mirror_state.hpp"
+#include "actors/mirror_contents.hpp"
 
 namespace keyfold::actors {
 namespace {
@@ -151,6 +151,17 @@ class publisher {
     return ingest(std::move(next));
   }
 
+  /// The chunks of the file as it was: the index has only those that this device sealed.
+  void know_agreed(mirror::row_id id, object::ingest& into) {
+    const auto row = s_.base.get(id);
+    object::local_source source(*s_.options.objects.objects);
+    object::opener objects(source);
+    const auto agreed = row ? agreed_content_of(s_, self_, objects, *row) : std::nullopt;
+    if (!agreed) return;
+    into.know(agreed->content.chunks);
+    into.know(agreed->chunks);
+  }
+
   mirrored ingest(gathered next) {
     const auto& change = change_of(next);
     if (!contents_) {
@@ -162,6 +173,8 @@ class publisher {
                                                   }));
     }
     auto& into = contents_->ingest();
+    if (change.what == local_kind::modified && change.disk.size >= shared_from_size)
+      know_agreed(change.row, into);
     KEYFOLD_CHECK(into.begin(next.index, change.disk.size));
     const auto now_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(wall_now()).count();
     const auto facts = mirror::read_file(

@@ -109,6 +109,11 @@ expected<ingest::placed> ingest::place(bytes_view plaintext) {
   return out;
 }
 
+void ingest::know(std::span<const chunk_ref> chunks) {
+  for (const auto& chunk : chunks)
+    if (!around_.usable || around_.usable(chunk.object)) remember({chunk, known_object});
+}
+
 void ingest::remember(const placed& chunk) {
   if (recent_.size() >= remembered_chunks) older_ = std::exchange(recent_, {});
   recent_.insert_or_assign(chunk.chunk.plaintext_hash, chunk);

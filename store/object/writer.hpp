@@ -62,6 +62,9 @@ class ingest {
   ingest(const ingest&) = delete;
   ingest& operator=(const ingest&) = delete;
 
+  /// Chunks of objects that somebody else made, perhaps: until the next flush they are referred to where they are met
+  /// again, if they are usable now. Of the latest 30,000 at least.
+  void know(std::span<const chunk_ref> chunks);
   /// Begins a file that will have `size` bytes; `token` comes back with its content.
   [[nodiscard]] expected<void> begin(std::uint64_t token, std::uint64_t size);
   /// The next bytes of it, in pieces of any size.

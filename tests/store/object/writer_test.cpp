@@ -3,6 +3,7 @@
 #include <rapidcheck.h>
 
 #include <catch2/catch.hpp>
+#include <numeric>
 #include <thread>
 
 #include "crypto/padding.hpp"
@@ -232,4 +233,35 @@ TEST_CASE("A18: the index of one workspace does not know the chunks of another")
   REQUIRE(*r.index.find(hash));
   const chunk_index other(*r.sealed, seeded_random(1)->key(), seeded_random(2)->id<workspace_id>());
   CHECK_FALSE(*other.find(hash));
+}
+
+TEST_CASE("chunks of another author that are known are referred to, not sealed again") {
+  rig alice;
+  rig bob;  // with an index and keys of his own
+  const auto data = random_bytes(3, 2'000'000);
+  const auto theirs = alice.store(data).content;
+  opener from(alice.objects);
+  std::vector<object_id> missing;
+  const auto chunks = file_reader::open(theirs, from, missing).value().chunks();
+  auto now = data;
+  now[1'000'000] ^= 1;
+
+  auto around = bob.surroundings();
+  bool usable = true;
+  around.usable = [&](const object_id& id) { return usable || bob.objects.objects.contains(id); };
+  const auto store = [&] {
+    bob.sizes.clear();
+    ingest in(around);
+    in.know(chunks);
+    rig::add(in, 7, now);
+    REQUIRE(in.flush());
+    return std::accumulate(bob.sizes.begin(), bob.sizes.end(), std::size_t{0});
+  };
+  SECTION("they are at a replica") {
+    CHECK(store() < 1'200'000);
+  }
+  SECTION("they are nowhere any more") {
+    usable = false;
+    CHECK(store() > 2'000'000);
+  }
 }
