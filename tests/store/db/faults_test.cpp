@@ -134,3 +134,22 @@ TEST_CASE("a watched store remembers damage, and other failures until a write go
   CHECK(said->damaged());
   CHECK(said->trouble()->code == errc::damaged);
 }
+
+TEST_CASE("a table that became shorter is a failure of who reads it, not the end of the program") {
+  const test::temp_dir folder;
+  const auto path = (folder / "db").string();
+  const auto db = open_leveldb(path).value();
+  for (std::uint8_t key = 0; key < 200; ++key)
+    REQUIRE(db->write({{bytes{key}, bytes(100'000, key)}}, false));  // more than memory takes
+  REQUIRE(db->get(bytes{0}));                                        // its table is open
+  std::size_t tables = 0;
+  for (const auto& entry : fs::directory_iterator(path))
+    if (entry.path().extension() == ".ldb") {
+      fs::resize_file(entry.path(), entry.file_size() / 2);
+      ++tables;
+    }
+  REQUIRE(tables > 0);
+  std::size_t failures = 0;
+  for (std::uint8_t key = 0; key < 200; ++key) failures += db->get(bytes{key}) ? 0 : 1;
+  CHECK(failures > 0);
+}
