@@ -32,7 +32,8 @@ struct cache_bound {
   bool relay_only = false;
 };
 
-/// The queues. Not thread-safe but for was_read(); `index` must outlive it.
+/// The queues. Not thread-safe but for was_read(), and is_full_and_read() once the bound is set; `index` must outlive
+/// it.
 class cache_queue {
  public:
   cache_queue(const db::store& index, bytes prefix);
