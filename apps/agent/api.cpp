@@ -30,7 +30,14 @@ json error_document(const std::optional<error>& why) {
 }
 
 expected<actors::device_facts> device_of(api_context& context, const parameters& p) {
-  return context.agent_of.unlocked(p.organization());
+  KEYFOLD_TRY(auto device, context.agent_of.unlocked(p.organization()));
+  // One that has just joined has no ledger yet: what is asked now is meant to be answered from it.
+  const bool knows_itself = device.ledger->state.organization().device(device.device) != nullptr;
+  if (knows_itself || !require_online(context, device, p)) return device;
+  auto ledger =
+      context.agent_of.ask_flat<actors::ledger_view>(device.ledger_of, actors::refresh_ledger{});
+  if (ledger) device.ledger = *std::move(ledger);
+  return device;
 }
 
 expected<void> require_online(api_context& context, const actors::device_facts& device,
