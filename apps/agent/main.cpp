@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "apps/agent/api_server.hpp"
+#include "apps/common/descriptors.hpp"
 #include "apps/common/exit_code.hpp"
 #include "crypto/random.hpp"
 #include "store/db/file.hpp"
@@ -60,6 +61,7 @@ expected<void> serve(const options& o, const sigset_t& signals) {
   KEYFOLD_TRY(const auto home, find_home(o.home));
   KEYFOLD_CHECK(make_home(home));
   KEYFOLD_TRY(const auto lock, lock_home(home));
+  if (!raise_descriptor_limit()) spdlog::warn("the limit of open files could not be raised");
   agent devices(home);
   exchanges running;
   const auto stop = [] { kill(getpid(), SIGTERM); };

@@ -3,7 +3,6 @@
 #include <pthread.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
@@ -14,6 +13,7 @@
 #include "actors/registry.hpp"
 #include "actors/session.hpp"
 #include "actors/system.hpp"
+#include "apps/common/descriptors.hpp"
 #include "apps/common/exit_code.hpp"
 #include "apps/common/version.hpp"
 #include "apps/relay/administration.hpp"
@@ -119,21 +119,12 @@ expected<void> check_listen(const std::string& endpoint) {
   return {};
 }
 
-/// As many open files as the system lets us have: how many connections there may be follows from it.
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-    spdlog::warn("the limit of open files could not be raised");
-}
-
 expected<void> serve(const options& o, const sigset_t& signals) {
   KEYFOLD_CHECK(check_listen(o.listen));
   if (o.public_address.empty() && is_wildcard(o.listen))
     return fail(errc::usage,
                 "listening everywhere needs --public HOST:PORT: what stands in addresses");
-  raise_descriptor_limit();
+  if (!raise_descriptor_limit()) spdlog::warn("the limit of open files could not be raised");
   KEYFOLD_TRY(const auto data, open_data(o));
   actors::system_config config;
   caf::actor_system system(config);

@@ -23,9 +23,10 @@ namespace {
 constexpr std::size_t cache_bytes = 16 * 1024 * 1024;
 constexpr std::size_t write_buffer_bytes = 8 * 1024 * 1024;
 constexpr int bloom_bits_per_key = 10;
-constexpr std::size_t table_bytes =
-    8 * 1024 * 1024;  // the default of 2 MiB is 1,000 files for a million of a user's
-constexpr int open_files = 512;
+// Tables that are open take a descriptor each, so few large ones: the default of 2 MiB would be 1,000 of them for a
+// million of a user's files.
+constexpr std::size_t table_bytes = 16 * 1024 * 1024;
+constexpr int open_files = 256;
 /// A database that failed is opened again when so much is free: opening writes what the log holds to tables.
 constexpr std::uint64_t space_to_open = 2 * write_buffer_bytes;
 

@@ -285,8 +285,11 @@ expected<void> store::put(std::span<const sealed_object> objects, origin from) {
   db::batch changes;
   std::uint64_t sum = 0;
   for (const auto& o : fresh) {
-    changes.emplace(key('i', o.id()), index_row(o.size(), from));
-    if (from != origin::made) cache_.add(from, o.id(), o.size(), changes);
+    // In place of a damaged one, which may have been made here: it stays as that would have.
+    KEYFOLD_TRY(const auto damaged, index_.get(key('x', o.id())));
+    const auto counts_as = damaged ? origin::made : from;
+    changes.emplace(key('i', o.id()), index_row(o.size(), counts_as));
+    if (counts_as != origin::made) cache_.add(counts_as, o.id(), o.size(), changes);
     sum += o.size();
     if (is_small(o.size())) {
       bytes value = to_bytes(o.data());

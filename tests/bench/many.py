@@ -18,7 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "e2e"))
 
 import keyfold
-from transfer import cpu_seconds, figures, peak_mib
+from transfer import cpu_seconds, figures, peak_mib, start_mirrors
 
 
 def make(folder, count):
@@ -62,15 +62,7 @@ def main():
 
     class Many(keyfold.Case):
         def runTest(self):
-            alice, bob = self.start_organization("bob")
-            alice.run("workspace", "create", "bench")
-            alice.share("bench", bob, "contributor")
-            folders = {}
-            for home in (alice, bob):
-                folders[home] = self.world.folder / f"{home.name}-mirror"
-                home.run("workspace", "mirror", "bench", folders[home])
-                home.sync("bench")
-            programs = {"A": alice.agent_pid(), "relay": self.relay.process.popen.pid, "B": bob.agent_pid()}
+            alice, bob, folders, programs = start_mirrors(self)
             prepared = self.world.folder / "many"
             make(prepared, options.files)
             wanted = listing(prepared)

@@ -91,6 +91,19 @@ def time_syncs(name, alice, bob, programs, edit=None):
     print(f"sync {name}: A {seconds[0]:.2f} s  B {seconds[1]:.2f} s  {figures(programs, before)}", flush=True)
 
 
+def start_mirrors(case):
+    """A workspace of alice's that bob shares, mirrored by both: the homes, their folders, and the programs' ids."""
+    alice, bob = case.start_organization("bob")
+    alice.run("workspace", "create", "bench")
+    alice.share("bench", bob, "contributor")
+    folders = {}
+    for home in (alice, bob):
+        folders[home] = case.world.folder / f"{home.name}-mirror"
+        home.run("workspace", "mirror", "bench", folders[home])
+        home.sync("bench")
+    return alice, bob, folders, {"A": alice.agent_pid(), "relay": case.relay.process.popen.pid, "B": bob.agent_pid()}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--big", type=int, default=1024, help="MiB of the large file")
@@ -106,15 +119,7 @@ def main():
 
     class Transfer(keyfold.Case):
         def runTest(self):
-            alice, bob = self.start_organization("bob")
-            alice.run("workspace", "create", "bench")
-            alice.share("bench", bob, "contributor")
-            folders = {}
-            for home in (alice, bob):
-                folders[home] = self.world.folder / f"{home.name}-mirror"
-                home.run("workspace", "mirror", "bench", folders[home])
-                home.sync("bench")
-            programs = {"A": alice.agent_pid(), "relay": self.relay.process.popen.pid, "B": bob.agent_pid()}
+            alice, bob, folders, programs = start_mirrors(self)
             print(" ".join(f"{role} is {pid}" for role, pid in programs.items()), flush=True)
             good = True
             for name in options.corpora or makers:

@@ -427,3 +427,16 @@ TEST_CASE("an object that was removed, and made here again, does not go") {
   REQUIRE(d.objects->set_bound({1}));
   CHECK(*d.objects->has(o.id()));
 }
+
+TEST_CASE("a fetched copy in place of a damaged one stays, as what was made here does") {
+  const auto o = make(1, 100'000);
+  disk d;
+  REQUIRE(d.objects->put(std::vector{o}));
+  d.objects = d.reopen();
+  flip(d.files()[0], 100);
+  CHECK(d.objects->get(o.id()).error().code == errc::damaged);
+  REQUIRE(d.objects->put(std::vector{o}, origin::fetched));
+  REQUIRE(*d.objects->get(o.id()));
+  REQUIRE(d.objects->set_bound({1}));
+  CHECK(*d.objects->has(o.id()));
+}
