@@ -7,6 +7,29 @@ constexpr std::size_t batch_size = 16 * 1024 * 1024;  ///< objects that share on
 
 }  // namespace
 
+void work_thread::run(std::function<void()> work) {
+  {
+    const std::lock_guard lock(mutex_);
+    waiting_.push_back(std::move(work));
+  }
+  more_.notify_one();
+  if (!thread_.joinable())
+    thread_ = std::jthread([this](const std::stop_token& stop) { serve(stop); });
+}
+
+void work_thread::serve(const std::stop_token& stop) {
+  for (;;) {
+    std::function<void()> work;
+    {
+      std::unique_lock lock(mutex_);
+      if (!more_.wait(lock, stop, [this] { return !waiting_.empty(); })) return;
+      work = std::move(waiting_.front());
+      waiting_.pop_front();
+    }
+    work();
+  }
+}
+
 expected<std::unique_ptr<content_writer>> content_writer::open(const object_services& services,
                                                                const ledger_snapshot& ledger,
                                                                const workspace_id& workspace,
@@ -26,11 +49,11 @@ content_writer::content_writer(const object_services& services, const symmetric_
       stored_(std::move(stored)),
       gear_(chunking),
       index_(*services_.store, services_.local_key, workspace),
-      ingest_({gear_, std::move(table), index_, system_random(),
-               [this](object::ingested_object object) { return take(std::move(object)); },
-               [this](const object_id& id) {
-                 return services_.objects->is_known(id).value_or(false);
-               }}) {}
+      ingest_(
+          {gear_, std::move(table), index_, system_random(),
+           [this](object::ingested_object object) { return take(std::move(object)); },
+           [this](const object_id& id) { return services_.objects->is_known(id).value_or(false); },
+           [this](std::function<void()> work) { sealing_.run(std::move(work)); }}) {}
 
 expected<void> content_writer::take(object::ingested_object object) {
   batch_bytes_ += object.object.size();

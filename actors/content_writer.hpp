@@ -1,13 +1,32 @@
 // Contents on their way into a workspace: chunked, sealed and stored, so that an operation may name them.
 #pragma once
 
+#include <condition_variable>
+#include <deque>
+#include <thread>
+
 #include "actors/interfaces.hpp"
 #include "actors/objects.hpp"
 #include "store/object/writer.hpp"
 
 namespace keyfold::actors {
 
-/// An object::ingest into the local store. One thread at a time; blocks on the disk.
+/// Does what it is given in order, on a thread that begins with the first. Its end waits for what is under way, and
+/// drops the rest.
+class work_thread {
+ public:
+  void run(std::function<void()> work);
+
+ private:
+  void serve(const std::stop_token& stop);
+
+  std::mutex mutex_;
+  std::condition_variable_any more_;
+  std::deque<std::function<void()>> waiting_;
+  std::jthread thread_;  // last: it uses the others
+};
+
+/// An object::ingest into the local store, sealing on a thread of its own. One thread at a time; blocks on the disk.
 class content_writer {
  public:
   /// Told of objects that have become durable.
@@ -34,6 +53,7 @@ class content_writer {
   std::vector<object::sealed_object> batch_;
   db::batch index_changes_;
   std::size_t batch_bytes_ = 0;
+  work_thread sealing_;
   object::ingest ingest_;  // last: it refers to all of the above
 };
 

@@ -17,6 +17,7 @@
 #include "store/invitation/greeter.hpp"
 #include "store/invitation/guest.hpp"
 #include "store/ledger/author.hpp"
+#include "store/object/seal.hpp"
 #include "store/relay/conduit.hpp"
 #include "store/relay/registry.hpp"
 #include "store/workspace/engine.hpp"
@@ -195,6 +196,13 @@ struct want_objects {
   std::vector<object_id> objects;
 };
 
+/// Fetches an object for whoever uses it at once: it is not stored.
+struct pass_object {
+  object_id object;
+};
+/// An object whose bytes are those of its id.
+using passed_object = std::shared_ptr<const object::sealed_object>;
+
 struct file_status {
   std::string path;  ///< as the user writes it: /folder/file
   file_state state = file_state::synced;
@@ -302,6 +310,7 @@ using workspace_actor = caf::typed_actor<
     handles<publish_changes, expected<std::vector<published_change>>>,  // the mirror's changes
     handles<objects_stored>,                                            // upload them ahead
     handles<want_objects, expected<void>>,                              // fetch them
+    handles<pass_object, expected<passed_object>>,                      //
     handles<get_ledger, ledger_view>,                                   // what it goes by now
     handles<get_workspace_status, workspace_status>,                    //
     handles<sync_now, expected<void>>,                                  //
@@ -318,6 +327,10 @@ struct store_object {
   object_id object;
   net::shared_bytes data;
 };
+struct check_object {
+  object_id object;
+  net::shared_bytes data;
+};
 /// The relay holds these for good.
 struct objects_held {
   std::vector<object_id> objects;
@@ -325,6 +338,7 @@ struct objects_held {
 /// Reads and writes objects on a thread of its own; many writes share one sync.
 using disk_actor = caf::typed_actor<handles<read_object, expected<net::shared_bytes>>,
                                     handles<store_object, expected<void>>,  // verified and durable
+                                    handles<check_object, expected<passed_object>>,
                                     handles<objects_held>, handles<tick>>;
 
 // -- greeter and guest: one code exchange ---------------------------------------------------------
@@ -531,6 +545,7 @@ KEYFOLD_MESSAGE(put_entries)
 KEYFOLD_MESSAGE(publish_changes)
 KEYFOLD_MESSAGE(objects_stored)
 KEYFOLD_MESSAGE(want_objects)
+KEYFOLD_MESSAGE(pass_object)
 KEYFOLD_MESSAGE(get_workspace_status)
 KEYFOLD_MESSAGE(workspace_status)
 KEYFOLD_MESSAGE(sync_now)
@@ -544,6 +559,7 @@ KEYFOLD_MESSAGE(mirror_now)
 KEYFOLD_MESSAGE(disk_changed)
 KEYFOLD_MESSAGE(read_object)
 KEYFOLD_MESSAGE(store_object)
+KEYFOLD_MESSAGE(check_object)
 KEYFOLD_MESSAGE(objects_held)
 KEYFOLD_MESSAGE(get_device)
 KEYFOLD_MESSAGE(start_again)

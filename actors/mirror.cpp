@@ -4,7 +4,7 @@
 #include <sys/statvfs.h>
 
 #include "actors/device_store.hpp"
-#include "actors/mirror_contents.hpp"
+#include "actors/mirror_drafts.hpp"
 #include "actors/rebuild.hpp"
 
 namespace keyfold::actors {
@@ -12,6 +12,7 @@ namespace {
 
 constexpr int most_rounds = 20;              ///< of disk and tree chasing each other in one run
 constexpr std::size_t objects_at_once = 16;  ///< fetched, while those before are written
+constexpr std::size_t passing_at_once = 16;  ///< objects of drafts that are on their way
 constexpr std::chrono::milliseconds gather_for{20};
 constexpr std::chrono::seconds look_again_after{2};
 
@@ -33,15 +34,22 @@ node_id folder_of(const mirror_state& s, const mirror::disk_action& action) {
 
 /// Takes the new files out of the plan whose contents are not here, and notes what lacks, in the order of the plan:
 /// what comes first is written while the rest is on its way.
-void set_missing_aside(mirror_state& s, shown_contents& contents, mirror::disk_plan& plan) {
+/// Gives the versions that the plan writes.
+std::set<version_id> set_missing_aside(mirror_state& s, shown_contents& contents,
+                                       mirror::disk_plan& plan) {
+  std::set<version_id> met;
   std::set<node_id> awaited;
   for (const auto& slice : s.wanted) awaited.insert(slice.folders.begin(), slice.folders.end());
   std::deque<mirror_state::wanted_slice> more;
   std::erase_if(plan.actions, [&](const mirror::disk_action& action) {
     if (action.what != mirror::disk_kind::write) return false;
+    met.insert(action.item.version);
+    const auto folder = folder_of(s, action);
+    const auto draft = draft_of(s, contents, action.item, folder);
+    if (draft == drafting::complete) return false;
+    if (draft == drafting::pending) return action.row == mirror::root_row;
     const auto missing = contents.missing(action.item);
     if (missing.empty()) return false;
-    const auto folder = folder_of(s, action);
     if (!awaited.contains(folder)) {
       if (more.empty() || more.back().objects.size() >= objects_at_once) more.emplace_back();
       more.back().objects.insert(missing.begin(), missing.end());
@@ -50,6 +58,7 @@ void set_missing_aside(mirror_state& s, shown_contents& contents, mirror::disk_p
     return action.row == mirror::root_row;
   });
   s.wanted.insert(s.wanted.end(), more.begin(), more.end());
+  return met;
 }
 
 /// Folders of the tree that changed, as the planner wants them; one that is not shown has nothing to say.
@@ -82,6 +91,7 @@ void fetched(self_pointer self) {
 /// Everything that waits for content is looked at again; whoever waits for the mirror is told.
 void fetch_failed(self_pointer self, const error& why) {
   auto& s = state_of(self);
+  interrupt_drafts(s);
   for (auto& slice : std::exchange(s.wanted, {})) s.changed_folders.merge(slice.folders);
   for (auto& waiting : std::exchange(s.waiting, {})) waiting.deliver(mirrored(tl::unexpected(why)));
 }
@@ -102,6 +112,39 @@ void fetch(self_pointer self) {
           [self](const caf::error& e) { fetch_failed(self, to_error(e)); });
 }
 
+void pass_objects(self_pointer self);
+
+/// The object came, or cannot be had now.
+void passed(self_pointer self, const object_id& object, const expected<passed_object>& came) {
+  auto& s = state_of(self);
+  s.passing.erase(object);
+  if (!came) {
+    spdlog::info("mirror {}: contents are not here: {}", s.root.folder(), came.error().message);
+    fetch_failed(self, came.error());
+    return schedule(self, look_again_after);
+  }
+  take_passed(s, **came);
+  pass_objects(self);
+  if (s.draft_trouble) return schedule(self, look_again_after);
+  if (announce_drafts(s) || !s.changed_folders.empty())
+    schedule(self, std::chrono::milliseconds(0));
+}
+
+/// Asks for what the drafts lack, as much as may be on its way at once.
+void pass_objects(self_pointer self) {
+  auto& s = state_of(self);
+  while (s.passing.size() < passing_at_once) {
+    const auto next = next_to_ask(s);
+    if (!next) return;
+    s.passing.insert(*next);
+    self->request(s.workspace, caf::infinite, pass_object{*next})
+        .then([self, id = *next](const expected<passed_object>& came) { passed(self, id, came); },
+              [self, id = *next](const caf::error& e) {
+                passed(self, id, tl::unexpected(to_error(e)));
+              });
+  }
+}
+
 expected<void> check_writable(const mirror::root& root) {
   struct statvfs facts {};
   if (::fstatvfs(root.fd(), &facts) == 0 && (facts.f_flag & ST_RDONLY) != 0)
@@ -112,6 +155,7 @@ expected<void> check_writable(const mirror::root& root) {
 /// Writes what the tree shows to the disk. Gives true when there is nothing more to do now.
 expected<bool> apply_tree(self_pointer self, caf::scoped_actor& blocking) {
   auto& s = state_of(self);
+  if (std::exchange(s.draft_trouble, {})) s.changed_folders.merge(s.awaiting_a_draft);
   if (!s.whole_tree && s.changed_folders.empty()) return true;
   shown_contents tree(s, blocking);
   const mirror::list_shown list = [&](std::span<const node_id> merged) {
@@ -124,25 +168,44 @@ expected<bool> apply_tree(self_pointer self, caf::scoped_actor& blocking) {
   if (tree.failure()) return tl::unexpected(*tree.failure());
   if (s.transaction.failure()) return tl::unexpected(*s.transaction.failure());
   const bool fetching = !s.wanted.empty();
-  set_missing_aside(s, tree, plan);
+  const auto met = set_missing_aside(s, tree, plan);
   if (!fetching && !s.wanted.empty()) fetch(self);
+  forget_drafts(
+      s, met,
+      [&](const node_id& folder) {
+        return std::ranges::any_of(folders, [&](const mirror::shown_folder& each) {
+          return std::ranges::find(each.merged, folder) != each.merged.end();
+        });
+      },
+      whole);
+  pass_objects(self);
+  fill_drafts(s);
+  if (announce_drafts(s)) schedule(self, std::chrono::milliseconds(0));
 
-  const mirror::content_source content = [&](const mirror::shown_item& item,
-                                             const mirror::content_sink& sink) {
-    return tree.read(item, sink);
-  };
+  const mirror::content_sources contents{
+      [&](const mirror::shown_item& item, const mirror::content_sink& sink) -> mirrored {
+        if (s.drafts.contains(item.version))
+          return fail(errc::objects_missing, "content that is on its way");
+        return tree.read(item, sink);
+      },
+      [&](const mirror::shown_item& item, const mirror::place& to) {
+        return place_draft(s, item, to);
+      }};
   KEYFOLD_CHECK(s.root.check(s.marker));
   if (mirror::changes_rules(s.base, plan)) s.rescan.insert("");
   KEYFOLD_TRY(const auto report,
-              mirror::apply(s.root, s.base, plan, content, system_random(), s.ignored));
+              mirror::apply(s.root, s.base, plan, contents, system_random(), s.ignored));
   KEYFOLD_CHECK(s.transaction.commit(true));
+  KEYFOLD_CHECK(s.options.objects.objects->note_passed(std::exchange(s.passed, {})));
   s.rescan.insert(report.rescan.begin(), report.rescan.end());
   // What waits for its content is planned again when that has come, all else once the disk was read.
-  auto& again = s.wanted.empty() ? s.changed_folders : s.wanted.back().folders;
+  auto& again = !s.wanted.empty()   ? s.wanted.back().folders
+                : !s.drafts.empty() ? s.drafts.begin()->second.folders
+                                    : s.changed_folders;
   again.insert(report.replan_folders.begin(), report.replan_folders.end());
   for (const auto& skipped : report.skipped) {
     // Missing only once it was read: it was damaged, and is fetched in another run.
-    if (skipped.why.code == errc::objects_missing && s.wanted.empty()) schedule(self);
+    if (skipped.why.code == errc::objects_missing && !awaits_content(s)) schedule(self);
     if (skipped.why.code == errc::changed_on_disk) s.in_the_way.insert(skipped.path);
     if (skipped.why.code != errc::objects_missing)
       spdlog::info("mirror {}: {} is left: {}", s.root.folder(), skipped.path, skipped.why.message);
@@ -181,7 +244,9 @@ mirrored run_rounds(self_pointer self, bool everything, mirror::brake brake) {
 }
 
 void tell_report(mirror_state& s, const mirrored& result) {
-  std::optional<error> trouble = result ? s.watch->trouble() : std::optional(result.error());
+  std::optional<error> trouble = !result           ? std::optional(result.error())
+                                 : s.draft_trouble ? s.draft_trouble
+                                                   : s.watch->trouble();
   std::vector<file_status> files;
   for (const auto& [path, thing] : s.ignored)
     files.push_back({"/" + path, file_state::ignored, thing.reason});
@@ -201,8 +266,12 @@ mirrored run(self_pointer self, bool everything, mirror::brake brake = mirror::b
       schedule(self, look_again_after);
   }
   tell_report(s, result);
+  if (result && s.draft_trouble) {
+    result = tl::unexpected(*s.draft_trouble);
+    schedule(self, look_again_after);
+  }
   auto answer = result && s.read_only ? mirrored(tl::unexpected(*s.read_only)) : result;
-  if (s.wanted.empty())
+  if (!result || !awaits_content(s))
     for (auto& waiting : std::exchange(s.waiting, {})) waiting.deliver(answer);
   return answer;
 }
@@ -312,7 +381,10 @@ expected<started_mirror> spawn_mirror(caf::actor_system& system, mirror_options 
 
 expected<void> forget_mirror(db::store& store, const workspace_id& workspace,
                              const std::string& folder) {
-  if (auto root = mirror::root::open(folder)) KEYFOLD_CHECK(root->remove_marker());
+  if (auto root = mirror::root::open(folder)) {
+    static_cast<void>(mirror::remove_drafts(*root));  // a folder without a marker has none
+    KEYFOLD_CHECK(root->remove_marker());
+  }
   db::batch gone{{marker_setting(workspace), std::nullopt}};
   const auto prefix = prefix_of(part::mirror, workspace);
   KEYFOLD_CHECK(store.scan(prefix, {}, [&](bytes_view key, bytes_view) {

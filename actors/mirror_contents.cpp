@@ -60,6 +60,23 @@ std::set<object_id> shown_contents::missing(const mirror::shown_item& item) {
   return {lacking.begin(), lacking.end()};
 }
 
+expected<std::optional<drafted_file>> shown_contents::begin_draft(const mirror::shown_item& item) {
+  std::vector<object_id> lacking;
+  auto file = object::file_reader::open(*item.chunks, objects_, lacking);
+  if (!file) return std::nullopt;
+  const auto needed = file->objects_of(0, file->size());
+  if (std::ranges::all_of(needed, [&](const object_id& id) { return has(id); }))
+    return std::nullopt;
+  KEYFOLD_TRY(auto draft, mirror::draft::open(s_.root, item.version, file->chunks()));
+  drafted_file out{std::move(draft), {}, needed, {}, {}, former_of(item), item.size};
+  for (const auto& id : out.draft.objects_lacking(out.former.get()))
+    if (has(id))
+      out.in_store.push_back(id);
+    else
+      out.to_ask.push_back(id);
+  return out;
+}
+
 mirrored shown_contents::read(const mirror::shown_item& item, const mirror::content_sink& sink) {
   if (!item.chunks) return fail(errc::not_found, "a file without content");
   std::vector<object_id> lacking;

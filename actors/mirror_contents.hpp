@@ -35,6 +35,9 @@ class shown_contents {
   [[nodiscard]] std::set<object_id> missing(const mirror::shown_item& item);
   /// Streams the file's bytes: `errc::objects_missing` while some are not here.
   [[nodiscard]] mirrored read(const mirror::shown_item& item, const mirror::content_sink& sink);
+  /// Begins the item's draft: nullopt when it needs none, since all is here; or when its list of chunks is not, or is
+  /// none, so that it cannot have one.
+  [[nodiscard]] expected<std::optional<drafted_file>> begin_draft(const mirror::shown_item& item);
 
  private:
   /// The file on disk that the item is the next version of, if taking chunks from it is worth the asking.

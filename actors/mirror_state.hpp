@@ -8,12 +8,25 @@
 #include "actors/folder_watch.hpp"
 #include "actors/mirror.hpp"
 #include "store/mirror/apply.hpp"
+#include "store/mirror/draft.hpp"
+#include "store/mirror/former.hpp"
 #include "store/mirror/local_plan.hpp"
 #include "store/mirror/read.hpp"
 
 namespace keyfold::actors {
 
 using mirrored = expected<void>;
+
+/// A large file that is put together while its objects come.
+struct drafted_file {
+  mirror::draft draft;
+  std::set<node_id> folders;                    ///< planned again when it is complete
+  std::vector<object_id> objects;               ///< of all its chunks, ascending
+  std::deque<object_id> to_ask;                 ///< to be fetched, in the order of the file
+  std::vector<object_id> in_store;              ///< to be taken from the objects that are here
+  std::unique_ptr<mirror::former_file> former;  ///< to be taken from the file on disk
+  std::uint64_t size = 0;
+};
 
 struct mirror_state {
   mirror_state(mirror_options o, mirror::root r, const workspace_actor& w,
@@ -36,6 +49,12 @@ struct mirror_state {
     std::set<node_id> folders;
   };
   std::deque<wanted_slice> wanted;  ///< the first is being fetched
+  std::map<version_id, drafted_file> drafts;
+  std::set<object_id> passing;  ///< asked for, for the drafts
+  std::set<node_id>
+      awaiting_a_draft;  ///< folders of large files for which there was no room among the drafts
+  std::optional<error> draft_trouble;  ///< why large files cannot be put together
+  std::vector<object_id> passed;       ///< used by drafts that took their place, not noted yet
   bool whole_tree = true;
   std::set<mirror::local_path> rescan;
   std::set<mirror::local_path>
@@ -49,6 +68,8 @@ struct mirror_state {
   std::vector<file_status> unwritten;
   /// Versions that are written from objects alone: what the former one has on disk was not as base says.
   std::set<version_id> without_former;
+  /// Versions whose objects do not hold what they should: written the other way, which tells why not.
+  std::set<version_id> without_draft;
 
   /// Asks the workspace and waits: this thread is the mirror's own.
   template <class Answer, class Request>

@@ -292,6 +292,7 @@ workspace_actor::behavior_type behavior(workspace_pointer self) {
           carry_out(self, s.push.upload_ahead(r.objects));
       },
       [self](const want_objects& r) { return fetch_objects(self, r); },
+      [self](const pass_object& r) { return fetch_to_pass(self, r); },
       [self](get_ledger) { return state_of(self).ledger.now; },
       [self](const get_workspace_status& r) { return checked(self, status_of(self, r)); },
       [self](sync_now) { return begin_sync(self); },

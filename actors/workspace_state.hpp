@@ -93,6 +93,7 @@ struct workspace_state {
   std::uint64_t last_sync = 0;
   std::list<sync_request> syncs;
   std::list<wanted_objects> wants;
+  std::multimap<object_id, promise<expected<passed_object>>> passing;  ///< who waits for what
 
   [[nodiscard]] ledger::role role() const;
 };
@@ -132,6 +133,8 @@ void carry_out(workspace_pointer self, const replica::fetch::effects& effects);
 void advance_syncs(workspace_pointer self);
 [[nodiscard]] caf::result<expected<void>> fetch_objects(workspace_pointer self,
                                                         const want_objects& request);
+[[nodiscard]] caf::result<expected<passed_object>> fetch_to_pass(workspace_pointer self,
+                                                                 const pass_object& request);
 
 // workspace_status.cpp
 [[nodiscard]] workspace_status status_of(workspace_pointer self,

@@ -263,6 +263,42 @@ void store_fetched(workspace_pointer self, replica::replica_number from, const o
             // What cannot be stored here (a full disk) is asked for again when somebody wants it again.
             carry_out(self, stored || wrong ? s.fetch.got(from, object, stored.has_value())
                                             : s.fetch.lacks(from, object));
+            if (s.passing.contains(object))  // asked for since it came
+              carry_out(self, s.fetch.want(object, expected_object_size, 1));
+            advance_syncs(self);
+          },
+          [](const caf::error&) {});
+}
+
+/// Whoever waited for the object to use it at once gets it, or hears why not.
+void pass_on(workspace_state& s, const object_id& object, const expected<passed_object>& checked) {
+  const auto [first, last] = s.passing.equal_range(object);
+  std::vector<promise<expected<passed_object>>> waiting;
+  for (auto at = first; at != last; ++at) waiting.push_back(at->second);
+  s.passing.erase(first, last);
+  for (auto& each : waiting) each.deliver(checked);
+}
+
+bool is_wanted_here(const workspace_state& s, const object_id& object) {
+  return std::ranges::any_of(s.wants,
+                             [&](const auto& want) { return want.missing.contains(object); });
+}
+
+/// What nobody waits for to use it at once is stored.
+void take_fetched(workspace_pointer self, replica::replica_number from, const object_id& object,
+                  const net::shared_bytes& data) {
+  if (!state_of(self).passing.contains(object)) return store_fetched(self, from, object, data);
+  self->request(state_of(self).disk, caf::infinite, check_object{object, data})
+      .then(
+          [self, from, object, data](const expected<passed_object>& checked) {
+            auto& s = state_of(self);
+            if (!checked) {
+              spdlog::warn("object {}: {}", to_text(object), checked.error().message);
+              return carry_out(self, s.fetch.got(from, object, false));  // another may have it
+            }
+            pass_on(s, object, checked);
+            if (is_wanted_here(s, object)) return store_fetched(self, from, object, data);
+            carry_out(self, s.fetch.got(from, object, true));
             advance_syncs(self);
           },
           [](const caf::error&) {});
@@ -272,7 +308,7 @@ void get_object(workspace_pointer self, const replica::get_object& wanted) {
   ask request = ask_for(net::object_get{state_of(self).options.workspace, wanted.object, 0, 0}, {},
                         bulk_timeout);
   ask_relay(self, std::move(request), [self, wanted](const net::answer_or_failure& got) {
-    if (got) return store_fetched(self, wanted.replica, wanted.object, got->bulk);
+    if (got) return take_fetched(self, wanted.replica, wanted.object, got->bulk);
     // Not that it lacks it: the link says next that it is down.
     if (got.error().why.code == errc::disconnected) return;
     spdlog::info("object {}: {}", to_text(wanted.object), got.error().why.message);
@@ -364,9 +400,11 @@ void carry_out(workspace_pointer self, const replica::push::effects& effects) {
 void carry_out(workspace_pointer self, const replica::fetch::effects& effects) {
   for (const auto& effect : effects) {
     if (const auto* e = std::get_if<replica::get_object>(&effect)) get_object(self, *e);
-    if (const auto* e = std::get_if<replica::object_unavailable>(&effect))
-      settle_wants(state_of(self), e->object,
-                   error{errc::not_found, "the content is at no replica within reach"});
+    if (const auto* e = std::get_if<replica::object_unavailable>(&effect)) {
+      const error why{errc::not_found, "the content is at no replica within reach"};
+      settle_wants(state_of(self), e->object, why);
+      pass_on(state_of(self), e->object, tl::unexpected(why));
+    }
   }
 }
 
@@ -389,6 +427,7 @@ void went_offline(workspace_pointer self, const error& why) {
   const error gone{errc::unreachable, "the relay went away: " + why.message};
   end_syncs(self, gone);
   for (auto& want : std::exchange(s.wants, {})) want.answer.deliver(done(tl::unexpected(gone)));
+  while (!s.passing.empty()) pass_on(s, object_id(s.passing.begin()->first), tl::unexpected(gone));
 }
 
 void take_ledger(workspace_pointer self, const ledger_view& ledger) {
@@ -446,6 +485,18 @@ caf::result<done> fetch_objects(workspace_pointer self, const want_objects& requ
   const auto missing = want.missing;
   s.wants.push_back(std::move(want));
   for (const auto& object : missing) carry_out(self, s.fetch.want(object, expected_object_size, 1));
+  return answer;
+}
+
+caf::result<expected<passed_object>> fetch_to_pass(workspace_pointer self,
+                                                   const pass_object& request) {
+  auto& s = state_of(self);
+  if (!s.online)
+    return expected<passed_object>(
+        fail(errc::unreachable, "the content is not here, and the relay cannot be reached"));
+  auto answer = self->make_response_promise<expected<passed_object>>();
+  s.passing.emplace(request.object, answer);
+  carry_out(self, s.fetch.want(request.object, expected_object_size, 1));
   return answer;
 }
 

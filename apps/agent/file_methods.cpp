@@ -98,8 +98,14 @@ expected<content_access> access_of(api_context& context, const parameters& p) {
   KEYFOLD_TRY(const auto name, p.text("workspace"));
   KEYFOLD_TRY(auto workspace, workspace_of(device, name));
   KEYFOLD_TRY(auto services, context.agent_of.services(device.device));
-  return content_access{context.agent_of, std::move(services), device.ledger, std::move(workspace),
-                        p.duration("timeout", std::chrono::seconds(60))};
+  KEYFOLD_TRY(auto status, context.agent_of.ask<actors::workspace_status>(
+                               workspace.actor, actors::get_workspace_status{}));
+  return content_access{context.agent_of,
+                        std::move(services),
+                        device.ledger,
+                        std::move(workspace),
+                        p.duration("timeout", std::chrono::seconds(60)),
+                        std::move(status.mirror)};
 }
 
 expected<std::optional<version_id>> version_of(const parameters& p) {
@@ -115,8 +121,8 @@ expected<file_stream> open_stream(api_context& context, const parameters& p) {
   KEYFOLD_TRY(const auto at, path_of(p, "path"));
   KEYFOLD_TRY(const auto version, version_of(p));
   KEYFOLD_TRY(const auto content, find_file(access, at, version));
-  return file_stream([access, content](const object::content_sink& sink) {
-    return read_file(access, content, sink);
+  return file_stream([access, at, content](const object::content_sink& sink) {
+    return read_file(access, at, content, sink);
   });
 }
 

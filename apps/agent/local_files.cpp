@@ -9,12 +9,15 @@
 
 #include "actors/content_writer.hpp"
 #include "store/db/file.hpp"
+#include "store/mirror/former.hpp"
+#include "store/object/local_source.hpp"
 
 namespace keyfold::apps {
 namespace fs = std::filesystem;
 namespace {
 
 constexpr std::size_t piece_size = 1024 * 1024;
+constexpr std::uint64_t fetched_at_once = 16 * 1024 * 1024;
 constexpr std::uint64_t flush_bytes = 256 * 1024 * 1024;
 constexpr std::size_t flush_files = 5000;
 
@@ -141,15 +144,15 @@ expected<void> replace(const local_name& at, Make make) {
   return made;
 }
 
-expected<void> write_file(const content_access& access, const workspace::file_content& content,
-                          const local_name& at) {
+expected<void> write_file(const content_access& access, const actors::path& from,
+                          const workspace::file_content& content, const local_name& at) {
   return replace(at, [&](const std::string& temporary) -> expected<void> {
     const mode_t mode = content.executable ? 0777 : 0666;
     const db::file file(
         ::openat(at.folder, temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
     if (!file) return fail_local("cannot write " + at.name);
-    KEYFOLD_CHECK(
-        read_file(access, content, [&](bytes_view data) { return db::write_all(file, data); }));
+    KEYFOLD_CHECK(read_file(access, from, content,
+                            [&](bytes_view data) { return db::write_all(file, data); }));
     if (futimens(file.get(), times_of(content.mtime_ns).data()) != 0 || fsync(file.get()) != 0)
       return fail_local("cannot write " + at.name);
     return {};
@@ -186,7 +189,7 @@ expected<void> export_entry(const content_access& access, const actors::path& at
     ++total.files;
     if (const auto* file = std::get_if<workspace::file_content>(&entry.version->content)) {
       total.bytes += file->size;
-      return write_file(access, *file, local);
+      return write_file(access, at, *file, local);
     }
     return write_symlink(std::get<workspace::symlink_content>(entry.version->content), local);
   }
@@ -248,13 +251,11 @@ expected<copied> export_shown(const content_access& access, const actors::path& 
 /// Runs `read`, and again after what it says is missing was fetched.
 template <class Read>
 auto with_objects(const content_access& access, Read read)
-    -> decltype(read(std::declval<object::opener&>(), std::declval<std::vector<object_id>&>())) {
-  object::local_source source(*access.services.objects);
-  object::opener objects(source);
+    -> decltype(read(std::declval<std::vector<object_id>&>())) {
   const auto deadline = actors::monotonic_now() + access.timeout;
   for (;;) {
     std::vector<object_id> missing;
-    auto done = read(objects, missing);
+    auto done = read(missing);
     if (done || done.error().code != errc::objects_missing) return done;
     const auto left = deadline - actors::monotonic_now();
     if (left.count() <= 0) return fail(errc::timed_out, "the content did not come in time");
@@ -263,6 +264,19 @@ auto with_objects(const content_access& access, Read read)
                     access.workspace.actor, actors::want_objects{std::move(missing)}, left));
     KEYFOLD_CHECK(fetched);
   }
+}
+
+/// What the mirror has at that path, if there is one: chunks that lie in its file need no object.
+std::optional<mirror::former_file> mirrored_file(const content_access& access,
+                                                 const actors::path& at,
+                                                 std::span<const workspace::chunk_ref> chunks) {
+  const auto root = access.mirror ? mirror::root::open(*access.mirror)
+                                  : expected<mirror::root>(fail(errc::not_found));
+  if (!root) return std::nullopt;
+  mirror::local_path path;
+  for (const auto& name : at) path = mirror::join(path, name);
+  auto file = mirror::former_file::open(*root, path, chunks);
+  return file ? std::optional(std::move(*file)) : std::nullopt;
 }
 
 }  // namespace
@@ -289,20 +303,35 @@ expected<copied> export_version(const content_access& access, const actors::path
   return export_shown(access, at, entry, local);
 }
 
-expected<void> read_file(const content_access& access, const workspace::file_content& content,
-                         const object::content_sink& sink) {
-  return with_objects(
-      access, [&](object::opener& objects, std::vector<object_id>& missing) -> expected<void> {
-        KEYFOLD_TRY(auto reader, object::file_reader::open(content, objects, missing));
-        return reader.read_all(sink, missing);
-      });
+expected<void> read_file(const content_access& access, const actors::path& at,
+                         const workspace::file_content& content, const object::content_sink& sink) {
+  object::local_source source(*access.services.objects);
+  object::opener objects(source);
+  KEYFOLD_TRY(auto reader, with_objects(access, [&](std::vector<object_id>& missing) {
+                return object::file_reader::open(content, objects, missing);
+              }));
+  auto mirrored = mirrored_file(access, at, reader.chunks());
+  if (mirrored) reader.prefer(*mirrored);
+  std::uint64_t done = 0;
+  const object::content_sink counted = [&](bytes_view data) -> expected<void> {
+    done += data.size();
+    return sink(data);
+  };
+  // In parts, and on from where it stopped: the room for objects need not hold all of the file at once.
+  while (done < reader.size())
+    KEYFOLD_CHECK(with_objects(access, [&](std::vector<object_id>& missing) {
+      return reader.read(done, fetched_at_once, counted, missing);
+    }));
+  return {};
 }
 
 expected<std::vector<object_id>> more_objects_of(const content_access& access,
                                                  const workspace::node_content& content) {
   const auto* file = std::get_if<workspace::file_content>(&content);
   if (file == nullptr || file->level == 0) return std::vector<object_id>{};
-  return with_objects(access, [&](object::opener& objects, std::vector<object_id>& missing) {
+  object::local_source source(*access.services.objects);
+  object::opener objects(source);
+  return with_objects(access, [&](std::vector<object_id>& missing) {
     return object::objects_of(*file, objects, missing);
   });
 }

@@ -17,6 +17,7 @@ struct content_access {
   actors::ledger_view ledger;
   named_workspace workspace;
   std::chrono::milliseconds timeout;
+  std::optional<std::string> mirror;  ///< its folder
 };
 
 /// The workspace that a call names, and its `timeout`.
@@ -34,8 +35,9 @@ struct content_access {
 /// As export_local(), of an earlier version of what stands or stood there: `errc::is_a_folder`, `errc::not_found`.
 [[nodiscard]] expected<copied> export_version(const content_access& access, const actors::path& at,
                                               const version_id& version, const std::string& local);
-/// Streams a file's bytes, fetching what is not here first.
-[[nodiscard]] expected<void> read_file(const content_access& access,
+/// Streams the bytes of a file at that path, or of an earlier version of it: from the mirror as far as it has them,
+/// else from objects, fetching those that are not here.
+[[nodiscard]] expected<void> read_file(const content_access& access, const actors::path& at,
                                        const workspace::file_content& content,
                                        const object::content_sink& sink);
 /// The objects that a content needs besides those that it names itself; fetches what tells.

@@ -25,8 +25,12 @@ error error_of(const std::string& body) {
   return {errc_from_string(e.value("code", "")), e.value("message", "")};
 }
 
-error no_answer(httplib::Error problem) {
-  if (problem == httplib::Error::Read) return {errc::timed_out, "the agent did not answer in time"};
+error no_answer(httplib::Error problem, bool in_time) {
+  if (problem == httplib::Error::Read && !in_time)
+    return {errc::timed_out, "the agent did not answer in time"};
+  if (problem == httplib::Error::Read)
+    return {errc::agent_not_running,
+            "the agent ended before it answered; whether it did what was asked is not known"};
   return {errc::agent_not_running, "the agent does not answer; start it with: keyfold agent start"};
 }
 
@@ -189,9 +193,14 @@ expected<json> api_client::call(const std::string& method, const json& parameter
   KEYFOLD_TRY(const auto socket, socket_path::in(home_.data, "agent.sock"));
   httplib::Client client(socket.path());
   client.set_address_family(AF_UNIX);
-  client.set_read_timeout(timeout + std::chrono::seconds(5));
+  const auto patience = timeout + std::chrono::seconds(5);
+  client.set_read_timeout(patience);
+  const auto deadline = std::chrono::steady_clock::now() + patience;
   const auto answer = client.Post("/v1/" + method, body, "application/json");
-  if (!answer) return tl::unexpected(no_answer(answer.error()));
+  if (!answer) {
+    const bool in_time = std::chrono::steady_clock::now() < deadline;
+    return tl::unexpected(no_answer(answer.error(), in_time));
+  }
   if (answer->status != 200) return tl::unexpected(error_of(answer->body));
   auto document = json::parse(answer->body, nullptr, false);
   if (document.is_discarded()) return fail(errc::internal, "the agent's answer is not readable");

@@ -43,9 +43,9 @@ expected<void> set_attributes_of(int file, mode_t mode, const shown_item& item) 
 
 class applier {
  public:
-  applier(const root& r, base& b, const disk_plan& plan, const content_source& content,
+  applier(const root& r, base& b, const disk_plan& plan, const content_sources& contents,
           random_source& random, const ignored_items& ignored)
-      : root_(r), base_(b), plan_(plan), content_(content), random_(random), ignored_(ignored) {}
+      : root_(r), base_(b), plan_(plan), contents_(contents), random_(random), ignored_(ignored) {}
 
   expected<apply_report> run();
 
@@ -72,6 +72,7 @@ class applier {
   expected<void> prepare(std::size_t index);
   expected<facts> write_temporary(const place& at, const shown_item& item, const looked* before);
   expected<void> fill(const shown_item& item, const content_sink& sink);
+  expected<file_descriptor> take_draft(const shown_item& item, const place& to);
   expected<void> flush();
   expected<void> finish(const waiting& w);
   expected<void> put_in_place(const waiting& w);
@@ -91,7 +92,7 @@ class applier {
   const root& root_;
   base& base_;
   const disk_plan& plan_;
-  const content_source& content_;
+  const content_sources& contents_;
   random_source& random_;
   const ignored_items& ignored_;
   std::vector<waiting> waiting_;
@@ -314,11 +315,14 @@ expected<facts> applier::write_temporary(const place& at, const shown_item& item
     return file.get() < 0 ? fail_errno(errno, "cannot make", at.name) : expected<void>{};
   };
   auto written = [&]() -> expected<facts> {
-    const auto filled = fill(item, [&](bytes_view piece) -> expected<void> {
-      KEYFOLD_CHECK(make());
-      return write_all(file.get(), piece);
-    });
-    KEYFOLD_CHECK(filled);
+    KEYFOLD_TRY(file, take_draft(item, at));
+    if (file.get() < 0) {
+      const auto filled = fill(item, [&](bytes_view piece) -> expected<void> {
+        KEYFOLD_CHECK(make());
+        return write_all(file.get(), piece);
+      });
+      KEYFOLD_CHECK(filled);
+    }
     KEYFOLD_CHECK(make());
     KEYFOLD_TRY(const auto made, look(file.get()));
     const bool replaces_file = before != nullptr && before->facts.kind == node_kind::file;
@@ -332,9 +336,20 @@ expected<facts> applier::write_temporary(const place& at, const shown_item& item
   return written;
 }
 
+/// The item's draft, moved there and opened for writing; none if it has none.
+expected<file_descriptor> applier::take_draft(const shown_item& item, const place& to) {
+  if (!contents_.draft) return file_descriptor();
+  KEYFOLD_TRY(const bool moved, contents_.draft(item, to));
+  if (!moved) return file_descriptor();
+  file_descriptor file(
+      ::openat(to.folder.get(), to.name.c_str(), O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
+  if (file.get() < 0) return fail_errno(errno, "cannot open", to.name);
+  return file;
+}
+
 expected<void> applier::fill(const shown_item& item, const content_sink& sink) {
   std::uint64_t written = 0;
-  KEYFOLD_CHECK(content_(item, [&](bytes_view piece) -> expected<void> {
+  KEYFOLD_CHECK(contents_.stream(item, [&](bytes_view piece) -> expected<void> {
     written += piece.size();
     if (written > item.size) return fail(errc::damaged, item.name + " is longer than its version");
     return sink(piece);
@@ -493,9 +508,9 @@ void applier::skip(std::size_t index, const error& why) {
 }  // namespace
 
 expected<apply_report> apply(const root& r, base& b, const disk_plan& plan,
-                             const content_source& content, random_source& random,
+                             const content_sources& contents, random_source& random,
                              const ignored_items& ignored) {
-  return applier(r, b, plan, content, random, ignored).run();
+  return applier(r, b, plan, contents, random, ignored).run();
 }
 
 }  // namespace keyfold::mirror

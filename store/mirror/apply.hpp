@@ -16,6 +16,7 @@
 #pragma once
 
 #include "crypto/random.hpp"
+#include "store/mirror/disk.hpp"
 #include "store/mirror/disk_plan.hpp"
 #include "store/mirror/root.hpp"
 
@@ -27,6 +28,14 @@ using content_sink = std::function<expected<void>(bytes_view piece)>;
 /// the file.
 using content_source =
     std::function<expected<void>(const shown_item& item, const content_sink& sink)>;
+
+/// Moves the file version's whole content, put together already (draft.hpp), to a name that nothing has; false: there
+/// is none, and it is streamed.
+using draft_source = std::function<expected<bool>(const shown_item& item, const place& to)>;
+struct content_sources {
+  content_source stream;
+  draft_source draft = {};
+};
 
 struct skipped_action {
   std::size_t index;  ///< into disk_plan::actions
@@ -49,7 +58,7 @@ struct apply_report {
 /// (`errc::disk_full`); what was done until then is recorded and durable. A folder to be removed that
 /// holds nothing but what the last scan ignored (`ignored`) is left on disk and forgotten.
 [[nodiscard]] expected<apply_report> apply(const root& r, base& b, const disk_plan& plan,
-                                           const content_source& content, random_source& random,
+                                           const content_sources& contents, random_source& random,
                                            const ignored_items& ignored = {});
 
 /// Clears up after a crash; before the first scan of a start. Gives the paths that went to

@@ -1,5 +1,6 @@
 #include "store/mirror/disk.hpp"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -7,6 +8,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <memory>
 
 namespace keyfold::mirror {
 
@@ -24,7 +26,37 @@ expected<void> rename_after_look(const place& from, const place& to) {
   return {};
 }
 
+struct close_folder {
+  void operator()(DIR* folder) const { ::closedir(folder); }
+};
+
 }  // namespace
+
+bool read_exactly(int file, std::uint64_t offset, bytes& out) {
+  for (std::size_t done = 0; done < out.size();) {
+    const auto n =
+        ::pread(file, out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return false;
+    done += static_cast<std::size_t>(n);
+  }
+  return true;
+}
+
+expected<std::vector<std::string>> names_in(int folder, std::string_view path) {
+  const int copy = ::dup(folder);  // closedir closes the one that it is given
+  const std::unique_ptr<DIR, close_folder> open(copy < 0 ? nullptr : ::fdopendir(copy));
+  if (!open) return fail_errno(errno, "cannot list", path);
+  std::vector<std::string> out;
+  for (;;) {
+    errno = 0;
+    const auto* entry = ::readdir(open.get());  // NOLINT(concurrency-mt-unsafe): the stream is ours
+    if (entry == nullptr && errno != 0) return fail_errno(errno, "cannot list", path);
+    if (entry == nullptr) return out;
+    const std::string name = static_cast<const char*>(entry->d_name);
+    if (name != "." && name != "..") out.push_back(name);
+  }
+}
 
 expected<place> find_place(const root& r, const local_path& path) {
   auto name = name_of(path);

@@ -32,6 +32,10 @@ struct place {
 /// Removes a file or symlink, or an empty folder (`errc::changed_on_disk` when it is not empty).
 [[nodiscard]] expected<void> remove_name(const place& at, node_kind kind);
 [[nodiscard]] expected<void> write_all(int file, bytes_view data);
+/// Fills `out` with what stands at `offset`: false when the file has not so many bytes there, or cannot be read.
+[[nodiscard]] bool read_exactly(int file, std::uint64_t offset, bytes& out);
+/// The names in a folder just opened, which stands at `path` (for what is said of a failure); without "." and "..".
+[[nodiscard]] expected<std::vector<std::string>> names_in(int folder, std::string_view path);
 
 /// While it lives, nobody can write to the file without this process noticing: a read lease, which
 /// is refused while anybody has the file open for writing. Where leases don't work it claims

@@ -1,26 +1,10 @@
 #include "store/mirror/former.hpp"
 
 #include <fcntl.h>
-#include <unistd.h>
 
-#include <cerrno>
+#include "store/mirror/disk.hpp"
 
 namespace keyfold::mirror {
-namespace {
-
-/// False when the file has not so many bytes there, or cannot be read.
-bool read_exactly(int file, std::uint64_t offset, bytes& out) {
-  for (std::size_t done = 0; done < out.size();) {
-    const auto n =
-        ::pread(file, out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
-    done += static_cast<std::size_t>(n);
-  }
-  return true;
-}
-
-}  // namespace
 
 expected<former_file> former_file::open(const root& r, const local_path& path,
                                         std::span<const workspace::chunk_ref> chunks) {

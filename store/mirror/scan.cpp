@@ -1,35 +1,16 @@
 #include "store/mirror/scan.hpp"
 
-#include <dirent.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <memory>
 #include <set>
 #include <tuple>
+
+#include "store/mirror/disk.hpp"
 
 namespace keyfold::mirror {
 
 namespace {
-
-struct close_folder {
-  void operator()(DIR* folder) const { ::closedir(folder); }
-};
-
-expected<std::vector<std::string>> names_in(int folder, const local_path& path) {
-  const int copy = ::dup(folder);  // closedir closes the one that it is given
-  const std::unique_ptr<DIR, close_folder> open(copy < 0 ? nullptr : ::fdopendir(copy));
-  if (!open) return fail_errno(errno, "cannot list", path);
-  std::vector<std::string> out;
-  for (;;) {
-    errno = 0;
-    const auto* entry = ::readdir(open.get());  // NOLINT(concurrency-mt-unsafe): the stream is ours
-    if (entry == nullptr && errno != 0) return fail_errno(errno, "cannot list", path);
-    if (entry == nullptr) return out;
-    const std::string name = static_cast<const char*>(entry->d_name);
-    if (name != "." && name != "..") out.push_back(name);
-  }
-}
 
 ignore_reason reason_of(oddity odd) {
   return odd == oddity::special ? ignore_reason::special : ignore_reason::other_volume;

@@ -245,6 +245,15 @@ expected<void> store::note_held(std::span<const object_id> ids) {
   return evict();
 }
 
+expected<void> store::note_passed(std::span<const object_id> ids) {
+  db::batch changes;
+  for (const auto& id : ids) {
+    KEYFOLD_TRY(const bool here, has(id));
+    if (!here) changes.insert_or_assign(cache_.removed_key(id), bytes{});
+  }
+  return changes.empty() ? expected<void>{} : index_.write(changes, false);
+}
+
 expected<void> store::evict() {
   if (!cache_.is_full()) return {};
   db::batch changes;

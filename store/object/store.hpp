@@ -67,9 +67,11 @@ class store {
                                    origin from = origin::made);
   /// A replica holds these: with `relay_only` they may go. Those that are not here are passed over.
   [[nodiscard]] expected<void> note_held(std::span<const object_id> ids);
+  /// These were fetched and used without being stored: a replica has them.
+  [[nodiscard]] expected<void> note_passed(std::span<const object_id> ids);
   /// Removes, now and from now on, what the bound does not leave room for; without it nothing goes by itself.
   [[nodiscard]] expected<void> set_bound(const cache_bound& bound);
-  /// True for what is here, and for what was removed to keep the bound, so that a replica has it.
+  /// True for what is here, and for what was removed to keep the bound, or passed: a replica has it.
   [[nodiscard]] expected<bool> is_known(const object_id& id) const;
   /// nullopt: not here. Bytes that are not those of the id: `errc::damaged`, they are put aside (a
   /// file as `<name>.damaged`), and the object is not here any more.

@@ -91,7 +91,11 @@ def alive(pid):
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
     found = _stat(pid)
-    return found is not None and found[1] != "Z"
+    if found is None or found[1] != "Z":
+        return found is not None
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return len(os.listdir(f"/proc/{pid}/task")) > 1  # they hold its sockets until they have ended
+    return False
 
 
 def end(pid, sig=signal.SIGTERM, timeout=10):

@@ -81,6 +81,58 @@ class ObjectCache(keyfold.Case):
         self.assertEqual(bob.cat("docs:/small-7"), random.Random(7).randbytes(5000))
         self.assertLess(object_bytes(bob), 14 * MIB)  # its own edit stays
 
+    def test_a_file_larger_than_the_room_for_objects(self):
+        alice, bob, a, b = self.pair()
+        bound(bob, 4)
+        content = random.Random(1).randbytes(96 * MIB)
+        (a / "big").write_bytes(content)
+        self.sync(alice, bob)
+        self.assertEqual((b / "big").read_bytes(), content)
+        self.assertLess(object_bytes(bob), 6 * MIB)
+        # What stands in the mirror is read from there, without the relay too.
+        self.relay.stop()
+        keyfold.wait_until(lambda: bob.run("status", "docs")["state"] == "offline", "bob is offline")
+        self.assertEqual(bob.cat("docs:/big"), content)
+        self.relay.start()
+        keyfold.wait_until(lambda: bob.run("status", "docs")["state"] == "synced", "bob is online")
+        # Without a mirror it comes by and by.
+        bob.run("workspace", "unmirror", "docs")
+        self.assertEqual(bob.cat("docs:/big"), content)
+        self.assertLess(object_bytes(bob), 24 * MIB)
+
+    def test_a_large_file_goes_on_where_the_agent_was_killed(self):
+        alice, bob, a, b = self.pair()
+        content = random.Random(1).randbytes(192 * MIB)
+        (a / "big").write_bytes(content)
+        alice.sync("docs")
+
+        def draft():
+            return next((path.stat() for path in b.glob(".keyfold/draft-*")), None)
+
+        keyfold.wait_until(lambda: draft() and draft().st_blocks * 512 > 16 * MIB, "much has come")
+        bob.kill_agent()
+        before = draft()
+        self.assertIsNotNone(before, "it was killed too late")
+        self.assertFalse((b / "big").exists())
+        bob.restart_agent()
+        self.sync(bob)
+        self.assertEqual((b / "big").read_bytes(), content)
+        self.assertEqual((b / "big").stat().st_ino, before.st_ino)
+        self.assertIsNone(draft())
+
+    def test_a_draft_of_what_is_not_wanted_any_more_goes(self):
+        alice, bob, a, b = self.pair()
+        bob.stop_agent()
+        (a / "big").write_bytes(random.Random(1).randbytes(32 * MIB))
+        alice.sync("docs")
+        (b / ".keyfold" / f"draft-{'A' * 26}").write_bytes(b"left")
+        (a / "big").write_bytes(b"small")
+        alice.sync("docs")
+        bob.restart_agent()
+        self.sync(bob)
+        self.assertEqual((b / "big").read_bytes(), b"small")
+        self.assertEqual([path.name for path in (b / ".keyfold").iterdir()], ["mirror"])
+
     def test_without_a_mirror_what_was_removed_shows_as_remote_and_comes_back(self):
         alice, bob = self.start_organization("bob")
         alice.run("workspace", "create", "docs")

@@ -262,7 +262,7 @@ TEST_CASE("a file whose content is not here, or not as long as it should be, is 
   m.write_remotely("of bob");
   errc why{};
   const auto apply_with = [&](const content_source& content) {
-    const auto report = get(apply(m.mirror_root, m.base, m.plan_disk(), content, *m.random));
+    const auto report = get(apply(m.mirror_root, m.base, m.plan_disk(), {content}, *m.random));
     REQUIRE(report.skipped.size() == 1);
     why = report.skipped[0].why.code;
   };
@@ -286,7 +286,7 @@ TEST_CASE("a full disk ends it, and what was done is recorded") {
     if (++asked == 2) return fail(errc::disk_full);
     return sink(as_bytes(m.tree.find_version(item.version)->bytes));
   };
-  CHECK(code_of(apply(m.mirror_root, m.base, m.plan_disk(), content, *m.random)) ==
+  CHECK(code_of(apply(m.mirror_root, m.base, m.plan_disk(), {content}, *m.random)) ==
         errc::disk_full);
   CHECK(m.changes().empty());
   CHECK(m.plan_disk().actions.size() == 1);

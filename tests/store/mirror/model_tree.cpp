@@ -1,5 +1,7 @@
 #include "tests/store/mirror/model_tree.hpp"
 
+#include <fcntl.h>
+
 #include <algorithm>
 
 namespace keyfold::mirror {
@@ -277,7 +279,16 @@ apply_report mirrored::apply_plan(const disk_plan& plan) {
     const auto* version = tree.find_version(item.version);
     return sink(as_bytes(version->bytes));
   };
-  auto report = get(apply(mirror_root, base, plan, content, *random, ignored_));
+  // Every other version is there as a draft.
+  const draft_source draft = [this](const shown_item& item, const place& to) -> expected<bool> {
+    if (item.version.value.back() % 2 == 0) return false;
+    while_applying();
+    const file_descriptor file(
+        ::openat(to.folder.get(), to.name.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0600));
+    KEYFOLD_CHECK(write_all(file.get(), as_bytes(tree.find_version(item.version)->bytes)));
+    return true;
+  };
+  auto report = get(apply(mirror_root, base, plan, {content, draft}, *random, ignored_));
   for (const auto& skipped : report.skipped)
     if (skipped.why.code == errc::changed_on_disk) wanted_.insert(skipped.path);
   return report;

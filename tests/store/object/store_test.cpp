@@ -418,6 +418,20 @@ TEST_CASE("what was made here goes only when a replica holds it, and the user al
   CHECK(*d.objects->is_known(o.id()));
 }
 
+TEST_CASE("what was used without being stored is known, as what was removed") {
+  const auto o = make(1, 100'000);
+  const auto here = make(2, 100'000);
+  disk d;
+  REQUIRE(d.objects->put(std::vector{here}));
+  CHECK_FALSE(*d.objects->is_known(o.id()));
+  REQUIRE(d.objects->note_passed(std::vector{o.id(), here.id()}));
+  CHECK(*d.objects->is_known(o.id()));
+  CHECK_FALSE(*d.objects->has(o.id()));
+  REQUIRE(d.objects->forget_removed(o.id()));
+  CHECK_FALSE(*d.objects->is_known(o.id()));
+  CHECK(*d.objects->has(here.id()));
+}
+
 TEST_CASE("an object that was removed, and made here again, does not go") {
   const auto o = make(1, 100'000);
   disk d;
