@@ -3,7 +3,10 @@
 namespace keyfold::net {
 
 server_session::server_session(instant now, const server_options& options)
-    : options_(options), started_(now), alive_(now, options.ping_after, options.gone_after) {}
+    : options_(options),
+      started_(now),
+      alive_(now, options.ping_after, options.gone_after),
+      idle_talk_since_(now) {}
 
 server_effects server_session::received(const message& m, instant now) {
   if (state_ == state::ended) return {};
@@ -12,7 +15,7 @@ server_effects server_session::received(const message& m, instant now) {
   if (state_ != state::open) return end({errc::hello_expected, "say hello first"});
   switch (facts(m.kind).role) {
     case message_role::request:
-      return on_request(m);
+      return on_request(m, now);
     case message_role::answer:
       return on_answer(m);
     case message_role::event:
@@ -35,25 +38,31 @@ server_effects server_session::on_hello(const message& m) {
   return out;
 }
 
-server_effects server_session::on_request(const message& m) {
-  server_effects out;
-  if (m.kind == message_kind::ping) {
-    out.push_back(effect::send{make_reply(m.request_id, empty_body{})});
-    return out;
+/// What nobody needs to say often, and each time is answered at once.
+server_effects server_session::answer_idle_talk(message answer, instant now) {
+  if (now - idle_talk_since_ >= options_.idle_talk_within) {
+    idle_talk_since_ = now;
+    idle_talk_ = 0;
   }
+  if (++idle_talk_ > options_.max_idle_talk)
+    return end({errc::flooding, "more pings, or requests at once, than anybody needs"});
+  return {effect::send{std::move(answer)}};
+}
+
+server_effects server_session::on_request(const message& m, instant now) {
+  if (m.kind == message_kind::ping)
+    return answer_idle_talk(make_reply(m.request_id, empty_body{}), now);
   if (under_way_.contains(m.request_id))
     return end({errc::unasked, "a request id that is under way"});
   const auto bulk = m.bulk.size();
   if (under_way_.size() >= options_.max_under_way ||
       bulk_under_way_ + bulk > options_.max_bulk_under_way) {
     const error busy{errc::busy, "too many requests are under way in this session"};
-    out.push_back(effect::send{make_refusal(m.request_id, refusal::of(busy))});
-    return out;
+    return answer_idle_talk(make_refusal(m.request_id, refusal::of(busy)), now);
   }
   under_way_.emplace(m.request_id, bulk);
   bulk_under_way_ += bulk;
-  out.push_back(effect::requested{m});
-  return out;
+  return {effect::requested{m}};
 }
 
 server_effects server_session::on_answer(const message& m) {

@@ -20,6 +20,9 @@ namespace keyfold::net {
 struct server_options {
   // Specification (PROTOCOL.md, Bounds)
   std::size_t max_under_way = 64;
+  std::size_t max_idle_talk =
+      200;  ///< pings, and requests beyond max_under_way, in idle_talk_within
+  instant idle_talk_within{10'000};
   instant greeting_timeout{10'000};
   instant ping_after{15'000};
   instant gone_after{60'000};
@@ -91,7 +94,8 @@ class server_session {
   enum class state : std::uint8_t { fresh, greeting, open, ended };
 
   server_effects on_hello(const message& m);
-  server_effects on_request(const message& m);
+  server_effects on_request(const message& m, instant now);
+  server_effects answer_idle_talk(message answer, instant now);
   server_effects on_answer(const message& m);
   server_effects on_pong(std::uint64_t ping);
   bool take(std::uint64_t request_id);
@@ -111,6 +115,8 @@ class server_session {
   std::size_t since_fence_ = 0;
   std::size_t unpassed_ = 0;
   bool was_full_ = false;
+  std::size_t idle_talk_ = 0;  ///< since then
+  instant idle_talk_since_;
   std::map<std::uint64_t, std::size_t> under_way_;  ///< bulk bytes by request id
   std::size_t bulk_under_way_ = 0;
 };

@@ -158,6 +158,31 @@ TEST_CASE("pings are answered, and sent after 15 s of silence") {
   CHECK(*relay.session.next() == start + instant{30'000});
 }
 
+TEST_CASE("who pings, or asks beyond the bounds, without end is thrown out") {
+  server relay;
+  relay.open();
+  const auto ping_at = [&](instant now) {
+    static std::uint64_t id = 100;
+    return relay.session.received(make_message(ping{}, ++id), now);
+  };
+  for (int i = 0; i < 200; ++i) CHECK(sent(ping_at(start)).kind == message_kind::reply);
+  SECTION("pings") {
+    const auto effects = ping_at(start + instant{9'999});
+    CHECK(refusal_in(sent(effects)).code == "flooding");
+    CHECK(closed_for(effects) == errc::flooding);
+    CHECK(ping_at(start).empty());
+  }
+  SECTION("requests") {
+    for (std::uint64_t id = 1000; id < 1064; ++id)
+      CHECK(only<effect::requested>(relay.ask(id)).m.request_id == id);
+    CHECK(closed_for(relay.ask(1064)) == errc::flooding);
+  }
+  SECTION("time passes") {
+    for (int i = 0; i < 200; ++i)
+      CHECK(sent(ping_at(start + instant{10'000})).kind == message_kind::reply);
+  }
+}
+
 TEST_CASE("a session silent for 60 s is closed") {
   server relay;
   relay.open();
