@@ -71,6 +71,8 @@ std::string overall(const workspace_state& s, bool pending) {
   const auto trouble = s.mirror_said ? s.mirror_said->trouble() : std::nullopt;
   // With too few watches the mirror works, but later.
   if (trouble && trouble->code != errc::watch_limit) return std::string(to_string(trouble->code));
+  if (const auto ill = s.options.objects.health->trouble())
+    return std::string(to_string(ill->code));
   if (s.engine.read_only()) return "update_needed";
   if (s.stalled && s.stalled->code == errc::role_insufficient) return "read_only";
   if (s.mirror_said && has_unwritable(*s.mirror_said)) return "read_only";
@@ -103,6 +105,7 @@ workspace_status status_of(workspace_pointer self, const get_workspace_status& w
   out.state = overall(s, out.up > 0 || out.down > 0);
   if (s.mirror_said) out.mirror = s.mirror_said->folder();
   if (s.mirror_said && s.mirror_said->trouble()) out.trouble = s.mirror_said->trouble();
+  if (!out.trouble) out.trouble = s.options.objects.health->trouble();
   if (!out.trouble && s.stalled && is_failure(*s.stalled)) out.trouble = s.stalled;
   if (!wanted.files) return out;
   if (const auto root = s.engine.find({}))

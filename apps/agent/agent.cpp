@@ -107,6 +107,15 @@ expected<actors::object_services> agent::services(const device_id& device) {
   return fail(errc::locked, "the device is locked");
 }
 
+/// An actor that cannot commit ends, and is started again.
+error agent::no_answer(const caf::error& from) {
+  auto why = actors::to_error(from);
+  if (why.code != errc::internal) return why;
+  for (const auto& device : devices())
+    if (device.trouble) return *device.trouble;
+  return why;
+}
+
 error agent::no_device() const {
   if (!unreadable_.empty())
     return {errc::damaged,

@@ -82,7 +82,8 @@ class agent {
   /// The object store and database of an unlocked device.
   [[nodiscard]] expected<actors::object_services> services(const device_id& device);
 
-  /// Asks an actor and waits. `errc::timed_out`, or `errc::internal` when it is gone.
+  /// Asks an actor and waits. `errc::timed_out`; when it is gone, what ails the database of a device, else
+  /// `errc::internal`.
   template <class Answer, class Actor, class Request>
   [[nodiscard]] expected<Answer> ask(const Actor& whom, Request&& request,
                                      std::chrono::milliseconds timeout = std::chrono::seconds(60)) {
@@ -90,7 +91,7 @@ class agent {
     expected<Answer> out = fail(errc::internal);
     self->request(whom, timeout, std::forward<Request>(request))
         .receive([&](Answer& answer) { out = std::move(answer); },
-                 [&](const caf::error& e) { out = tl::unexpected(actors::to_error(e)); });
+                 [&](const caf::error& e) { out = tl::unexpected(no_answer(e)); });
     return out;
   }
   /// The same for answers that can fail themselves.
@@ -116,6 +117,7 @@ class agent {
   /// False when somebody still holds its database.
   bool close(place& device);
   [[nodiscard]] error no_device() const;
+  [[nodiscard]] error no_answer(const caf::error& from);
   [[nodiscard]] expected<void> admit(const vault::header& header, const vault::secrets& secrets,
                                      const secret_buffer& password,
                                      const std::optional<ledger::record>& genesis);

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 
 namespace keyfold::mirror {
 
@@ -28,7 +29,8 @@ expected<facts> read_file(const root& r, const local_path& path, const content_s
   for (;;) {
     const auto n = ::read(file.get(), piece.data(), piece.size());
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return fail_errno(errno, "cannot read", path);
+    // Whatever ails the disk there, other files need not wait for this one.
+    if (n < 0) return fail(errc::unreadable, "cannot read " + path + ": " + std::strerror(errno));
     if (n == 0) break;
     size += static_cast<std::uint64_t>(n);
     if (size > before.facts.size) break;  // it grows: no need to read on

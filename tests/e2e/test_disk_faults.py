@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Disks that are full, read-only or give back other bytes than they were given, at an agent, in a mirror, at the relay.
+"""Disks that are full, read-only, fail, or give back other bytes than they were given, at an agent, in a mirror, at the relay.
 
 Full and read-only disks are small tmpfs; where none may be mounted, these tests are skipped."""
 
@@ -271,6 +271,135 @@ class DamagedObjects(Case):
         wait_until(lambda: self.bob.run("get", "papers:/file", target, expect=None).get("ok"),
                    "alice has put the object again")
         self.assertEqual(target.read_bytes(), self.data)
+
+
+class FailingDisks(Case):
+    """Calls that fail with EIO, while programs run (failing_disk.cpp)."""
+
+    def setUp(self):
+        super().setUp()
+        library = keyfold.BIN / "keyfold_failing_disk.so"
+        if not library.exists():
+            self.skipTest(f"there is no {library}")
+        self.rules = self.world.folder / "failing"
+        self.faulty = {"LD_PRELOAD": str(library), "KEYFOLD_FAILING_DISK": str(self.rules)}
+        self.alice, self.bob = self.start_organization("bob")
+        self.alice.run("workspace", "create", "papers")
+        self.alice.share("papers", self.bob, "contributor")
+        self.alice.put_bytes(content(1, 200_000), "papers:/first")
+        self.alice.sync("papers")
+        self.bob.sync("papers")
+
+    def fails(self, *calls):
+        self.rules.write_text("".join(f"{call}\n" for call in calls))
+
+    def heals(self):
+        self.rules.unlink()
+
+    def disk_of(self, home):
+        home.stop_agent()
+        home.env.update(self.faulty)
+        home.restart_agent()
+        home.sync("papers")
+
+    def put(self, name, number, **options):
+        source = self.world.folder / "source"
+        source.write_bytes(content(number, 150_000))
+        return self.alice.run("put", source, f"papers:/{name}", **options)
+
+    def failed(self, answer, code="io_failed"):
+        self.assertEqual(answer["error"]["code"], code, answer)
+
+    def test_a_device_whose_database_cannot_be_written_says_so_and_goes_on_when_it_can(self):
+        self.disk_of(self.alice)
+        for number, call in enumerate(("write /db/", "sync /db")):
+            with self.subTest(call):
+                self.fails(call)
+                self.failed(self.put(f"lost-{number}", number, expect=FAILED))
+                status = self.alice.run("status", "papers", expect=(DONE, FAILED))
+                self.assertEqual((status.get("error") or status["trouble"])["code"], "io_failed")
+                device = self.alice.run("agent", "status")["devices"][0]
+                self.assertEqual(device["trouble"]["code"], "io_failed")
+                self.assertIn("database alice-laptop", self.wrong(self.alice))
+                self.heals()
+                wait_until(lambda: self.put(f"kept-{number}", 10 + number, expect=None).get("ok"), "it works again", 30)
+                self.alice.sync("papers")
+                self.bob.sync("papers")
+                self.assertEqual(self.bob.cat(f"papers:/kept-{number}"), content(10 + number, 150_000))
+                names = {row["name"] for row in self.bob.run("ls", "papers:/")}
+                self.assertNotIn(f"lost-{number}", names)  # it was not acknowledged, and is not half there
+
+    def test_a_database_that_cannot_be_read_keeps_the_device_locked_until_it_can(self):
+        self.alice.stop_agent()
+        self.alice.env.update(self.faulty)
+        self.alice.run("agent", "start")
+        self.fails("read /db/")
+        self.failed(self.alice.unlock(expect=FAILED))
+        self.assertFalse(list(self.alice.folder.rglob("*.damaged")))  # a disk that fails is no damaged database
+        self.heals()
+        self.alice.unlock()
+        self.assertEqual(self.alice.cat("papers:/first"), content(1, 200_000))
+
+    def test_an_object_that_cannot_be_read_is_fetched_again(self):
+        self.disk_of(self.alice)
+        self.fails("read /objects/")
+        self.assertEqual(self.alice.cat("papers:/first"), content(1, 200_000))
+        self.relay.stop()
+        self.heals()
+        self.assertEqual(self.alice.cat("papers:/first"), content(1, 200_000))
+
+    def test_objects_that_cannot_be_written_stay_unsaid_to_others(self):
+        self.disk_of(self.alice)
+        self.fails("write /objects/")
+        self.failed(self.put("second", 2, expect=FAILED))
+        self.heals()
+        self.put("second", 3)
+        self.alice.sync("papers")
+        self.bob.sync("papers")
+        self.assertEqual(self.bob.cat("papers:/second"), content(3, 150_000))
+
+    def test_a_file_of_the_mirror_that_cannot_be_read_is_listed_and_the_others_go_on(self):
+        mirror = self.world.folder / "mirror"
+        self.disk_of(self.alice)
+        self.alice.run("workspace", "mirror", "papers", mirror)
+        self.alice.sync("papers")
+        self.fails("read mirror/bad")
+        (mirror / "bad").write_bytes(content(4, 5000))
+        (mirror / "good").write_bytes(content(5, 5000))
+        self.alice.sync("papers", expect=(DONE, FAILED))
+        wait_until(lambda: self.file_state(self.alice, "/bad"), "the file is listed")
+        row = self.file_state(self.alice, "/bad")
+        self.assertEqual((row["state"], row["reason"]), ("ignored", "unreadable"))
+        self.bob.sync("papers")
+        self.assertEqual(self.bob.cat("papers:/good"), content(5, 5000))
+        self.heals()
+        self.alice.sync("papers")
+        self.bob.sync("papers")
+        self.assertEqual(self.bob.cat("papers:/bad"), content(4, 5000))
+
+    def test_a_relay_whose_disk_fails_says_so_loses_nothing_and_goes_on(self):
+        self.relay.stop()
+        self.relay.process = None
+        whole = self.world.environment
+        self.world.environment = lambda **more: {**whole(**more), **self.faulty}
+        self.relay.start()
+        self.world.environment = whole
+        self.alice.sync("papers")
+        calls = ("write .log", "sync /db", "sync /objects", "write /objects/", "read /db/", "read /objects/")
+        for number, call in enumerate(calls):
+            with self.subTest(call):
+                self.fails(call)
+                self.put(f"file-{number}", number)  # it is safe here in any case
+                if not call.startswith("read"):
+                    answer = self.alice.run("sync", "papers", "--timeout", "2", expect=TIMED_OUT)
+                    self.failed(answer, "timed_out")
+                    state = self.state(self.alice)
+                    self.assertEqual((state["state"], state["trouble"]["code"]), ("stalled", "io_failed"))
+                self.heals()
+                self.alice.sync("papers")
+                self.bob.sync("papers")
+                self.assertEqual(self.bob.cat(f"papers:/file-{number}"), content(number, 150_000))
+        self.assertIsNone(self.relay.process.popen.poll())
 
 
 if __name__ == "__main__":
