@@ -4,10 +4,13 @@
 
 #include "actors/device_store.hpp"
 #include "actors/rebuild.hpp"
+#include "store/db/format.hpp"
 #include "store/db/sealed.hpp"
 
 namespace keyfold::actors {
 namespace {
+
+constexpr std::uint8_t format_version = 1;  ///< of the rows of all parts (device_store.hpp)
 
 /// Says when it goes.
 struct farewell {
@@ -37,6 +40,7 @@ expected<object_services> open_object_services(const std::string& folder,
   storage->sealed = db::sealed_store(*storage->plain, local_key, system_random());
   const auto health = std::make_shared<db::health>();
   storage->watched = db::watched_store(*storage->sealed, health);
+  KEYFOLD_CHECK(db::check_format(*storage->watched, format_version));
   KEYFOLD_TRY(storage->objects, object::store::open(folder + "/objects", *storage->watched,
                                                     prefix_of(part::objects)));
   KEYFOLD_CHECK(save_from_damaged(folder, local_key, *storage->watched, *storage->objects));

@@ -18,12 +18,15 @@
 #include "apps/common/version.hpp"
 #include "apps/relay/administration.hpp"
 #include "store/db/file.hpp"
+#include "store/db/format.hpp"
 #include "store/ledger/sealing.hpp"
 
 namespace {
 
 using namespace keyfold;
 using namespace keyfold::apps;
+
+constexpr std::uint8_t format_version = 1;  ///< of the rows of store/relay and store/object
 
 struct options {
   std::string listen;
@@ -42,6 +45,7 @@ struct opened_data {
 expected<opened_data> open_data(const options& o) {
   KEYFOLD_CHECK(db::make_private_folder(o.data));
   KEYFOLD_TRY(auto store, db::open_leveldb(o.data + "/db"));
+  KEYFOLD_CHECK(db::check_format(*store, format_version));
   db::transaction transaction(*store);
   KEYFOLD_TRY(auto identity, relay::load_identity(transaction, system_random()));
   KEYFOLD_CHECK(transaction.commit(true));

@@ -496,19 +496,29 @@ expected<local_plan> find_local_changes(const root& r, const base& b,
   hooks.descend = [&](const local_path& folder, const listed& entry) {
     return !planner.is_left_out(folder, entry) && (whole || planner.descend(folder, entry));
   };
-  hooks.put_off = [&](const local_path& folder) {
-    const bool later = may_defer && planner.arrivals() > most && planner.is_new(folder);
-    if (later) deferred.insert(folder);
-    return later;
-  };
   std::vector<local_path> next(starts.begin(), starts.end());
   if (whole) next = {""};
   std::sort(next.begin(), next.end());  // a folder before those in it
-  for (std::set<local_path> asked(next.begin(), next.end()); !next.empty();) {
+  std::set<local_path> asked(next.begin(), next.end());
+  auto may_wait = asked;
+  hooks.put_off = [&](const local_path& folder) {
+    const bool later = may_defer && planner.arrivals() > most &&
+                       (may_wait.contains(folder) || planner.is_new(folder));
+    if (later) {
+      deferred.insert(folder);
+      asked.erase(folder);
+    }
+    return later;
+  };
+  while (!next.empty()) {
     KEYFOLD_CHECK(scan(r, next, hooks));
     next.clear();
-    for (const auto& path : planner.missing())
-      if (asked.insert(path).second) next.push_back(path);
+    may_wait.clear();
+    for (const auto& path : planner.missing()) {
+      if (!asked.insert(path).second) continue;
+      deferred.erase(path);
+      next.push_back(path);
+    }
     if (next.empty() && planner.misses()) {
       may_defer = false;
       next.assign(deferred.begin(), deferred.end());

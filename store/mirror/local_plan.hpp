@@ -172,8 +172,8 @@ inline constexpr std::size_t most_new = 20'000;
 
 /// Scans `starts` ("" : everything) and plans: scan, rules, local_planner and its missing folders in
 /// one. `wanted`: places where the tree shows something, so that no rule may leave out what is there
-/// (folders as on disk, names as they travel). Beyond `most` new things, further new folders are put
-/// off, unless something is missing that might have been moved into them; of such a folder it is not
+/// (folders as on disk, names as they travel). Beyond `most` new things, further new folders and
+/// `starts` are put off, unless something is missing that might have been moved into them; of such a folder it is not
 /// known yet whether it holds only what is ignored.
 [[nodiscard]] expected<local_plan> find_local_changes(const root& r, const base& b,
                                                       std::span<const local_path> starts,

@@ -49,6 +49,7 @@ class walk {
   walk(const root& r, const scan_hooks& hooks) : root_(r), hooks_(hooks) {}
 
   expected<void> from(local_path start) {
+    if (hooks_.put_off && hooks_.put_off(start)) return {};
     for (;;) {
       auto seen = list_folder(root_, start);
       if (!seen && is_gone(seen.error()) && !start.empty()) {

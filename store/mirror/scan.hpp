@@ -64,7 +64,7 @@ struct scan_hooks {
   std::function<void(const listing&)> visit;
   /// Whether to go on into a folder just visited as an entry of `folder`; empty: always.
   std::function<bool(const local_path& folder, const listed& entry)> descend;
-  /// Asked when it is the turn of a folder that was to be gone into: true leaves it. Empty: none.
+  /// Asked when it is the turn of a start, or of a folder that was to be gone into: true leaves it. Empty: none.
   std::function<bool(const local_path& folder)> put_off;
   /// Called for a folder that cannot be listed; nothing is concluded about what is in it.
   std::function<void(const ignored_item&)> ignored;
