@@ -238,7 +238,7 @@ struct answer_brake {
   bool accept = false;  ///< else: bring the files back
 };
 
-/// The relay has lost these objects.
+/// The relay has lost these objects. To the mirror: they are not here either.
 struct objects_wanted {
   std::vector<object_id> objects;
 };
@@ -291,6 +291,7 @@ struct disk_changed {};
 using mirror_actor =
     caf::typed_actor<handles<folders_changed>,               // the tree changed
                      handles<disk_changed>,                  // the disk changed
+                     handles<objects_wanted>,                // make them again of what is on disk
                      handles<mirror_now, expected<void>>,    // do all there is to do
                      handles<answer_brake, expected<void>>,  // accept deletes, or restore
                      handles<tick>>;

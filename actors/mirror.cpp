@@ -5,6 +5,7 @@
 
 #include "actors/device_store.hpp"
 #include "actors/mirror_drafts.hpp"
+#include "actors/mirror_objects.hpp"
 #include "actors/rebuild.hpp"
 
 namespace keyfold::actors {
@@ -284,6 +285,11 @@ mirror_actor::behavior_type behavior(self_pointer self) {
         schedule(self);
       },
       [self](disk_changed) { schedule(self, std::chrono::milliseconds(0)); },
+      [self](const objects_wanted& wanted) {
+        caf::scoped_actor blocking(self->system());
+        const auto made = make_again(state_of(self), blocking, wanted.objects);
+        if (!made.empty()) self->send(state_of(self).workspace, objects_wanted{made});
+      },
       [self](mirror_now) -> caf::result<mirrored> {
         auto answer = self->make_response_promise<mirrored>();
         state_of(self).waiting.push_back(answer);

@@ -468,7 +468,12 @@ void put_again(workspace_pointer self, const objects_wanted& request) {
   auto& s = state_of(self);
   spdlog::warn("workspace {}: the relay has lost {} objects", to_text(s.options.workspace),
                request.objects.size());
-  if (ledger::may_write(s.role())) carry_out(self, s.push.wanted(request.objects));
+  if (!ledger::may_write(s.role())) return;
+  carry_out(self, s.push.wanted(request.objects));
+  objects_wanted lacking;
+  for (const auto& object : request.objects)
+    if (!s.options.objects.objects->has(object).value_or(true)) lacking.objects.push_back(object);
+  if (s.mirror && !lacking.objects.empty()) self->send(s.mirror, lacking);
 }
 
 caf::result<done> fetch_objects(workspace_pointer self, const want_objects& request) {

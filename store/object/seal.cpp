@@ -1,5 +1,6 @@
 #include "store/object/seal.hpp"
 
+#include <algorithm>
 #include <cassert>
 
 #include "crypto/hash.hpp"
@@ -56,6 +57,24 @@ sealed_object seal_object(const symmetric_key& key, bytes chunks) {
   assert(!chunks.empty() && chunks.size() <= max_chunk_size);
   chunks.resize(padme(chunks.size(), min_padded_size));
   return sealed_object(seal_stream(key, chunks));
+}
+
+expected<sealed_object> seal_again(const object_id& id, std::vector<clear_chunk> chunks) {
+  std::ranges::sort(chunks, {}, [](const clear_chunk& each) { return each.chunk.offset; });
+  bytes bundle;
+  for (const auto& [chunk, plaintext] : chunks) {
+    if (chunk.offset > bundle.size() || plaintext.size() != chunk.length)
+      return fail(errc::not_found, "not all that lies in the object is here");
+    if (chunk.offset < bundle.size()) continue;  // of two files that share it
+    if (bundle.size() + plaintext.size() > max_chunk_size)
+      return fail(errc::object_mismatch, "more than an object holds");
+    append(bundle, plaintext);
+  }
+  if (bundle.empty()) return fail(errc::not_found, "nothing that lies in the object is here");
+  auto object = seal_object(chunks.front().chunk.key, std::move(bundle));
+  if (object.id() != id)  // perhaps the last chunk lacks
+    return fail(errc::object_mismatch, "what is here of the object makes another");
+  return object;
 }
 
 std::size_t cell_count(std::uint64_t size) {

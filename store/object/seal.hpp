@@ -57,6 +57,16 @@ class sealed_object {
 /// bytes.
 [[nodiscard]] sealed_object seal_object(const symmetric_key& key, bytes chunks);
 
+/// A chunk of an object, with its plaintext.
+struct clear_chunk {
+  chunk_ref chunk;
+  bytes plaintext;
+};
+/// The object again, from all that lies in it, in any order: the same key and bytes make the same object.
+/// `errc::not_found` where something lacks, `errc::object_mismatch` when what was given makes another.
+[[nodiscard]] expected<sealed_object> seal_again(const object_id& id,
+                                                 std::vector<clear_chunk> chunks);
+
 /// How many cells an object of `size` bytes has; 0 when no object has that size.
 [[nodiscard]] std::size_t cell_count(std::uint64_t size);
 /// The id that an object of that size and those cell hashes has.

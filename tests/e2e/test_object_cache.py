@@ -120,6 +120,33 @@ class ObjectCache(keyfold.Case):
         self.assertEqual((b / "big").stat().st_ino, before.st_ino)
         self.assertIsNone(draft())
 
+    def test_what_the_relay_lost_is_made_again_of_what_stands_in_a_mirror(self):
+        alice, bob, a, b = self.pair()
+        bound(bob, 1)
+        contents = {f"f{i}": random.Random(i).randbytes(size)
+                    for i, size in enumerate([400_000, 12 * MIB, 5_000_000, 900_000])}
+        for name, content in contents.items():
+            (a / name).write_bytes(content)
+        self.sync(alice, bob)
+        self.assertLess(object_bytes(bob), 2 * MIB)
+        # alice is gone for good, and the relay's disk too, but for its database.
+        alice.stop_agent()
+        self.relay.stop()
+        for path in self.relay.data.rglob("objects/?/?/*"):
+            path.unlink()
+        self.relay.start()
+        second = self.world.home("bobs-second")
+        bob.sync("docs")
+        invitation = bob.run("invite", "device")
+        greeter, guest = bob.greet(invitation["token"]), second.join(invitation["link"])
+        keyfold.compare_codes(greeter, guest)
+        greeter.answer(accept=True)
+        greeter.done()
+        guest.done()
+        second.hear_of("docs")
+        keyfold.wait_until(lambda: all(second.cat(f"docs:/{name}", expect=None) == content
+                                       for name, content in contents.items()), "all can be read again")
+
     def test_a_draft_of_what_is_not_wanted_any_more_goes(self):
         alice, bob, a, b = self.pair()
         bob.stop_agent()

@@ -247,3 +247,50 @@ TEST_CASE("the vectors of padding, sealed objects and lists agree") {
     CHECK(to_hex(hash_list(row["size"], list).view()) == row["list_hash"].get<std::string>());
   }
 }
+
+TEST_CASE("the same key and bytes make the same object again, from its chunks in any order") {
+  const auto key = seeded_random(1)->key();
+  const std::vector<bytes> parts{random_bytes(2, 70'000), random_bytes(3, 1),
+                                 random_bytes(4, 9000)};
+  bytes all;
+  for (const auto& part : parts) append(all, part);
+  const auto object = seal_object(key, all);
+  std::vector<clear_chunk> chunks;
+  std::uint64_t offset = 0;
+  for (const auto& part : parts) {
+    chunks.push_back({{object.id(), key, offset, part.size(), hash_chunk(part)}, part});
+    offset += part.size();
+  }
+  const auto code = [&] { return seal_again(object.id(), chunks).error().code; };
+  SECTION("all are there, one twice") {
+    std::swap(chunks[0], chunks[2]);
+    chunks.push_back(chunks[1]);
+    const auto again = seal_again(object.id(), chunks);
+    REQUIRE(again);
+    CHECK(to_bytes(again->data()) == to_bytes(object.data()));
+  }
+  SECTION("one lacks") {
+    chunks.erase(chunks.begin() + 1);
+    CHECK(code() == errc::not_found);
+  }
+  SECTION("the last lacks") {
+    chunks.pop_back();
+    CHECK(code() == errc::object_mismatch);
+  }
+  SECTION("one is not as long as it says") {
+    chunks[0].plaintext.pop_back();
+    CHECK(code() == errc::not_found);
+  }
+  SECTION("nothing is there") {
+    chunks.clear();
+    CHECK(code() == errc::not_found);
+  }
+  SECTION("offsets that leave a gap, or more than an object holds") {
+    chunks[2].chunk.offset += 1;
+    CHECK(code() == errc::not_found);
+    chunks[2].chunk.offset -= 1;
+    chunks[2].plaintext.resize(max_chunk_size);
+    chunks[2].chunk.length = max_chunk_size;
+    CHECK(code() == errc::object_mismatch);
+  }
+}
