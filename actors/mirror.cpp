@@ -168,17 +168,19 @@ expected<bool> apply_tree(self_pointer self, caf::scoped_actor& blocking) {
       whole ? mirror::plan_disk_whole(s.base, list) : mirror::plan_disk(s.base, list, folders);
   if (tree.failure()) return tl::unexpected(*tree.failure());
   if (s.transaction.failure()) return tl::unexpected(*s.transaction.failure());
+  KEYFOLD_CHECK(s.root.check(s.marker));
   const bool fetching = !s.wanted.empty();
   const auto met = set_missing_aside(s, tree, plan);
   if (!fetching && !s.wanted.empty()) fetch(self);
-  forget_drafts(
-      s, met,
-      [&](const node_id& folder) {
-        return std::ranges::any_of(folders, [&](const mirror::shown_folder& each) {
-          return std::ranges::find(each.merged, folder) != each.merged.end();
-        });
-      },
-      whole);
+  if (plan.complete)
+    forget_drafts(
+        s, met,
+        [&](const node_id& folder) {
+          return std::ranges::any_of(folders, [&](const mirror::shown_folder& each) {
+            return std::ranges::find(each.merged, folder) != each.merged.end();
+          });
+        },
+        whole);
   pass_objects(self);
   fill_drafts(s);
   if (announce_drafts(s)) schedule(self, std::chrono::milliseconds(0));
@@ -192,7 +194,6 @@ expected<bool> apply_tree(self_pointer self, caf::scoped_actor& blocking) {
       [&](const mirror::shown_item& item, const mirror::place& to) {
         return place_draft(s, item, to);
       }};
-  KEYFOLD_CHECK(s.root.check(s.marker));
   if (mirror::changes_rules(s.base, plan)) s.rescan.insert("");
   KEYFOLD_TRY(const auto report,
               mirror::apply(s.root, s.base, plan, contents, system_random(), s.ignored));

@@ -120,6 +120,7 @@ std::vector<object_id> draft::objects_lacking(const object::clear_chunks* elsewh
       }
   std::sort(found.begin(), found.end());
   std::vector<object_id> out;
+  out.reserve(found.size());
   for (const auto& [offset, id] : found) out.push_back(id);
   return out;
 }
