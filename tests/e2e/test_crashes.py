@@ -53,7 +53,7 @@ class Person(Worker):
                                 weights=(6, 3, 2, 1, 2))[0]()
 
     def bytes(self):
-        return self.choose.randbytes(self.choose.choice((0, 10, 5_000, 70_000, 70_000, 3_000_000, 9_000_000)))
+        return self.choose.randbytes(self.choose.choice(5 * (0, 10, 5_000, 70_000, 70_000, 3_000_000) + (9_000_000,)))
 
     def any_file(self):
         return self.choose.choice(sorted(self.files)) if self.files else None
