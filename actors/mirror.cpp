@@ -294,6 +294,7 @@ mirror_actor::behavior_type behavior(self_pointer self) {
       [self](mirror_now) -> caf::result<mirrored> {
         auto answer = self->make_response_promise<mirrored>();
         state_of(self).waiting.push_back(answer);
+        state_of(self).not_made_again.clear();
         (void)run(self, true);
         return answer;
       },

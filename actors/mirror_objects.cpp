@@ -60,7 +60,9 @@ expected<void> make_one(const mirror_state& s, const object_id& id,
 std::vector<object_id> make_again(mirror_state& s, caf::scoped_actor& self,
                                   const std::vector<object_id>& objects) {
   found_chunks found;
-  for (const auto& id : objects) found[id];
+  for (const auto& id : objects)
+    if (!s.not_made_again.contains(id)) found[id];
+  if (found.empty()) return {};
   object::local_source source(*s.options.objects.objects);
   object::opener opener(source);
   s.base.walk(mirror::root_row, [&](const mirror::base_row& row) {
@@ -72,7 +74,7 @@ std::vector<object_id> make_again(mirror_state& s, caf::scoped_actor& self,
   for (const auto& [id, chunks] : found) {
     if (const auto made = make_one(s, id, chunks))
       out.push_back(id);
-    else
+    else if (s.not_made_again.insert(id).second)
       spdlog::info("mirror {}: the object {} cannot be made again: {}", s.root.folder(),
                    to_text(id), made.error().message);
   }

@@ -66,6 +66,8 @@ struct mirror_state {
   /// Where the tree shows something that was not written, since something else, ignored until now perhaps, is there.
   std::set<mirror::local_path> in_the_way;
   std::vector<file_status> unwritten;
+  /// Objects of which the mirror has not all; looked for again after a mirror_now.
+  std::set<object_id> not_made_again;
   /// Versions that are written from objects alone: what the former one has on disk was not as base says.
   std::set<version_id> without_former;
   /// Versions whose objects do not hold what they should: written the other way, which tells why not.

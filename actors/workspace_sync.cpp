@@ -470,9 +470,11 @@ void put_again(workspace_pointer self, const objects_wanted& request) {
                request.objects.size());
   if (!ledger::may_write(s.role())) return;
   carry_out(self, s.push.wanted(request.objects));
-  objects_wanted lacking;
+  objects_wanted lacking;  // and were here once: a relay cannot make us look for what never was
+  auto& objects = *s.options.objects.objects;
   for (const auto& object : request.objects)
-    if (!s.options.objects.objects->has(object).value_or(true)) lacking.objects.push_back(object);
+    if (!objects.has(object).value_or(true) && objects.is_known(object).value_or(false))
+      lacking.objects.push_back(object);
   if (s.mirror && !lacking.objects.empty()) self->send(s.mirror, lacking);
 }
 

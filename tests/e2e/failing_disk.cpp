@@ -1,6 +1,7 @@
 // A disk that fails, for programs that run with this library in LD_PRELOAD: calls on files whose paths contain a given
 // text fail with EIO, as long as the file named by KEYFOLD_FAILING_DISK says so, in lines `read TEXT`, `write TEXT` or
-// `sync TEXT`. It is read anew at each call, so that disks can fail and heal while a program runs.
+// `sync TEXT`; with `slow TEXT` each takes 50 ms more. It is read anew at each call, so that disks can fail and heal
+// while a program runs.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/syscall.h>
@@ -13,6 +14,8 @@
 #include <string_view>
 
 namespace {
+
+constexpr useconds_t slowness_us = 50'000;
 
 std::string path_of(int fd) {
   std::array<char, 4096> out{};
@@ -45,11 +48,12 @@ bool fails(std::string_view call, int fd) {
     const auto line = rest.substr(0, end);
     rest.remove_prefix(std::min(end + 1, rest.size()));
     const auto space = line.find(' ');
-    if (space == std::string_view::npos || line.substr(0, space) != call) continue;
-    if (path.find(line.substr(space + 1)) != std::string::npos) {
-      errno = EIO;
-      return true;
-    }
+    if (space == std::string_view::npos || path.find(line.substr(space + 1)) == std::string::npos)
+      continue;
+    if (line.substr(0, space) == "slow") ::usleep(slowness_us);
+    if (line.substr(0, space) != call) continue;
+    errno = EIO;
+    return true;
   }
   errno = before;
   return false;
