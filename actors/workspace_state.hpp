@@ -1,5 +1,5 @@
-// The workspace actor's inside, in three parts: files (workspace.cpp), replication (workspace_sync.cpp) and
-// what is said of it (workspace_status.cpp).
+// The workspace actor's inside, in four parts: files (workspace.cpp), replication (workspace_sync.cpp), fetched objects
+// (workspace_fetch.cpp) and what is said of it (workspace_status.cpp).
 #pragma once
 
 #include <list>
@@ -120,6 +120,33 @@ void end_mirror_waits(workspace_pointer self, const error& why);
 /// mirror begins.
 void end_rebuilding(workspace_pointer self);
 
+inline constexpr net::instant bulk_timeout{120'000};
+
+void advance_syncs(workspace_pointer self);
+
+/// Asks the relay; the answer is void if the connection is another one by then.
+template <class Then>
+void ask_relay(workspace_pointer self, ask request, Then then) {
+  const auto connection = state_of(self).connection;
+  self->request(state_of(self).link, caf::infinite, std::move(request))
+      .then(
+          [self, connection, then](const net::answer_or_failure& got) {
+            if (state_of(self).connection != connection || !state_of(self).online) return;
+            then(got);
+            advance_syncs(self);
+          },
+          [](const caf::error&) {});
+}
+
+// workspace_fetch.cpp
+void carry_out(workspace_pointer self, const replica::fetch::effects& effects);
+[[nodiscard]] caf::result<expected<void>> fetch_objects(workspace_pointer self,
+                                                        const want_objects& request);
+[[nodiscard]] caf::result<expected<passed_object>> fetch_to_pass(workspace_pointer self,
+                                                                 const pass_object& request);
+/// Nobody answers now: whoever waits for objects is told.
+void end_wants(workspace_state& s, const error& why);
+
 // workspace_sync.cpp
 void went_online(workspace_pointer self);
 void went_offline(workspace_pointer self, const error& why);
@@ -128,13 +155,7 @@ void take_entries(workspace_pointer self, const net::shared_bytes& bulk);
 void put_again(workspace_pointer self, const objects_wanted& request);
 void carry_out(workspace_pointer self, const replica::push::effects& effects);
 void carry_out(workspace_pointer self, const replica::pull::effects& effects);
-void carry_out(workspace_pointer self, const replica::fetch::effects& effects);
 [[nodiscard]] caf::result<expected<void>> begin_sync(workspace_pointer self);
-void advance_syncs(workspace_pointer self);
-[[nodiscard]] caf::result<expected<void>> fetch_objects(workspace_pointer self,
-                                                        const want_objects& request);
-[[nodiscard]] caf::result<expected<passed_object>> fetch_to_pass(workspace_pointer self,
-                                                                 const pass_object& request);
 
 // workspace_status.cpp
 [[nodiscard]] workspace_status status_of(workspace_pointer self,

@@ -10,28 +10,12 @@ using done = expected<void>;
 
 constexpr std::chrono::seconds retry_after{2};
 constexpr std::chrono::seconds longest_retry{30};
-constexpr std::size_t expected_object_size = 2 * 1024 * 1024;
-constexpr net::instant bulk_timeout{120'000};
 
 net::feed_position position_of(const ledger::feed_head& h) {
   return {h.device, h.generation, h.seq, h.hash};
 }
 ledger::feed_head head_of(const net::feed_position& p) {
   return {p.device, p.generation, p.seq, p.hash};
-}
-
-/// Asks the relay; the answer is void if the connection is another one by then.
-template <class Then>
-void ask_relay(workspace_pointer self, ask request, Then then) {
-  const auto connection = state_of(self).connection;
-  self->request(state_of(self).link, caf::infinite, std::move(request))
-      .then(
-          [self, connection, then](const net::answer_or_failure& got) {
-            if (state_of(self).connection != connection || !state_of(self).online) return;
-            then(got);
-            advance_syncs(self);
-          },
-          [](const caf::error&) {});
 }
 
 void end_syncs(workspace_pointer self, const error& why) {
@@ -234,88 +218,6 @@ struct push_effects {
   }
 };
 
-// -- fetch ----------------------------------------------------------------------------------------
-
-/// Whoever waited for the object is told; `why`: it cannot be had now.
-void settle_wants(workspace_state& s, const object_id& object, const std::optional<error>& why) {
-  for (auto at = s.wants.begin(); at != s.wants.end();) {
-    auto& want = *at;
-    const bool waits = want.missing.erase(object) > 0;
-    if (waits && (why || want.missing.empty())) {
-      want.answer.deliver(why ? done(tl::unexpected(*why)) : done{});
-      at = s.wants.erase(at);
-    } else {
-      ++at;
-    }
-  }
-}
-
-void store_fetched(workspace_pointer self, replica::replica_number from, const object_id& object,
-                   const net::shared_bytes& data) {
-  self->request(state_of(self).disk, caf::infinite, store_object{object, data})
-      .then(
-          [self, from, object](const done& stored) {
-            auto& s = state_of(self);
-            const bool wrong = !stored && stored.error().code == errc::object_mismatch;
-            if (!stored) spdlog::warn("object {}: {}", to_text(object), stored.error().message);
-            if (!wrong)
-              settle_wants(s, object, stored ? std::nullopt : std::optional(stored.error()));
-            // What cannot be stored here (a full disk) is asked for again when somebody wants it again.
-            carry_out(self, stored || wrong ? s.fetch.got(from, object, stored.has_value())
-                                            : s.fetch.lacks(from, object));
-            if (s.passing.contains(object))  // asked for since it came
-              carry_out(self, s.fetch.want(object, expected_object_size, 1));
-            advance_syncs(self);
-          },
-          [](const caf::error&) {});
-}
-
-/// Whoever waited for the object to use it at once gets it, or hears why not.
-void pass_on(workspace_state& s, const object_id& object, const expected<passed_object>& checked) {
-  const auto [first, last] = s.passing.equal_range(object);
-  std::vector<promise<expected<passed_object>>> waiting;
-  for (auto at = first; at != last; ++at) waiting.push_back(at->second);
-  s.passing.erase(first, last);
-  for (auto& each : waiting) each.deliver(checked);
-}
-
-bool is_wanted_here(const workspace_state& s, const object_id& object) {
-  return std::ranges::any_of(s.wants,
-                             [&](const auto& want) { return want.missing.contains(object); });
-}
-
-/// What nobody waits for to use it at once is stored.
-void take_fetched(workspace_pointer self, replica::replica_number from, const object_id& object,
-                  const net::shared_bytes& data) {
-  if (!state_of(self).passing.contains(object)) return store_fetched(self, from, object, data);
-  self->request(state_of(self).disk, caf::infinite, check_object{object, data})
-      .then(
-          [self, from, object, data](const expected<passed_object>& checked) {
-            auto& s = state_of(self);
-            if (!checked) {
-              spdlog::warn("object {}: {}", to_text(object), checked.error().message);
-              return carry_out(self, s.fetch.got(from, object, false));  // another may have it
-            }
-            pass_on(s, object, checked);
-            if (is_wanted_here(s, object)) return store_fetched(self, from, object, data);
-            carry_out(self, s.fetch.got(from, object, true));
-            advance_syncs(self);
-          },
-          [](const caf::error&) {});
-}
-
-void get_object(workspace_pointer self, const replica::get_object& wanted) {
-  ask request = ask_for(net::object_get{state_of(self).options.workspace, wanted.object, 0, 0}, {},
-                        bulk_timeout);
-  ask_relay(self, std::move(request), [self, wanted](const net::answer_or_failure& got) {
-    if (got) return take_fetched(self, wanted.replica, wanted.object, got->bulk);
-    // Not that it lacks it: the link says next that it is down.
-    if (got.error().why.code == errc::disconnected) return;
-    spdlog::info("object {}: {}", to_text(wanted.object), got.error().why.message);
-    carry_out(self, state_of(self).fetch.lacks(wanted.replica, wanted.object));
-  });
-}
-
 // -- sync -----------------------------------------------------------------------------------------
 
 /// Answers the sync of that number, if it is still under way.
@@ -397,17 +299,6 @@ void carry_out(workspace_pointer self, const replica::push::effects& effects) {
   advance_syncs(self);
 }
 
-void carry_out(workspace_pointer self, const replica::fetch::effects& effects) {
-  for (const auto& effect : effects) {
-    if (const auto* e = std::get_if<replica::get_object>(&effect)) get_object(self, *e);
-    if (const auto* e = std::get_if<replica::object_unavailable>(&effect)) {
-      const error why{errc::not_found, "the content is at no replica within reach"};
-      settle_wants(state_of(self), e->object, why);
-      pass_on(state_of(self), e->object, tl::unexpected(why));
-    }
-  }
-}
-
 void went_online(workspace_pointer self) {
   auto& s = state_of(self);
   s.online = true;
@@ -426,8 +317,7 @@ void went_offline(workspace_pointer self, const error& why) {
   carry_out(self, s.fetch.replica_down(s.connection));
   const error gone{errc::unreachable, "the relay went away: " + why.message};
   end_syncs(self, gone);
-  for (auto& want : std::exchange(s.wants, {})) want.answer.deliver(done(tl::unexpected(gone)));
-  while (!s.passing.empty()) pass_on(s, object_id(s.passing.begin()->first), tl::unexpected(gone));
+  end_wants(s, gone);
 }
 
 void take_ledger(workspace_pointer self, const ledger_view& ledger) {
@@ -476,35 +366,6 @@ void put_again(workspace_pointer self, const objects_wanted& request) {
     if (!objects.has(object).value_or(true) && objects.is_known(object).value_or(false))
       lacking.objects.push_back(object);
   if (s.mirror && !lacking.objects.empty()) self->send(s.mirror, lacking);
-}
-
-caf::result<done> fetch_objects(workspace_pointer self, const want_objects& request) {
-  auto& s = state_of(self);
-  wanted_objects want;
-  for (const auto& object : request.objects)
-    if (!s.options.objects.objects->has(object).value_or(false)) want.missing.insert(object);
-  if (want.missing.empty()) return done{};
-  if (!s.online)
-    return done(
-        fail(errc::unreachable, "the content is not here, and the relay cannot be reached"));
-  want.answer = self->make_response_promise<done>();
-  const auto answer = want.answer;
-  const auto missing = want.missing;
-  s.wants.push_back(std::move(want));
-  for (const auto& object : missing) carry_out(self, s.fetch.want(object, expected_object_size, 1));
-  return answer;
-}
-
-caf::result<expected<passed_object>> fetch_to_pass(workspace_pointer self,
-                                                   const pass_object& request) {
-  auto& s = state_of(self);
-  if (!s.online)
-    return expected<passed_object>(
-        fail(errc::unreachable, "the content is not here, and the relay cannot be reached"));
-  auto answer = self->make_response_promise<expected<passed_object>>();
-  s.passing.emplace(request.object, answer);
-  carry_out(self, s.fetch.want(request.object, expected_object_size, 1));
-  return answer;
 }
 
 caf::result<done> begin_sync(workspace_pointer self) {
