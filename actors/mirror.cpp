@@ -185,7 +185,7 @@ expected<bool> apply_tree(self_pointer self, caf::scoped_actor& blocking) {
   fill_drafts(s);
   if (announce_drafts(s)) schedule(self, std::chrono::milliseconds(0));
 
-  const mirror::content_sources contents{
+  const mirror::apply_hooks hooks{
       [&](const mirror::shown_item& item, const mirror::content_sink& sink) -> mirrored {
         if (s.drafts.contains(item.version))
           return fail(errc::objects_missing, "content that is on its way");
@@ -193,10 +193,11 @@ expected<bool> apply_tree(self_pointer self, caf::scoped_actor& blocking) {
       },
       [&](const mirror::shown_item& item, const mirror::place& to) {
         return place_draft(s, item, to);
-      }};
+      },
+      [&] { return s.transaction.commit(true); }};
   if (mirror::changes_rules(s.base, plan)) s.rescan.insert("");
   KEYFOLD_TRY(const auto report,
-              mirror::apply(s.root, s.base, plan, contents, system_random(), s.ignored));
+              mirror::apply(s.root, s.base, plan, hooks, system_random(), s.ignored));
   KEYFOLD_CHECK(s.transaction.commit(true));
   KEYFOLD_CHECK(s.options.objects.objects->note_passed(std::exchange(s.passed, {})));
   s.rescan.insert(report.rescan.begin(), report.rescan.end());

@@ -43,9 +43,9 @@ expected<void> set_attributes_of(int file, mode_t mode, const shown_item& item) 
 
 class applier {
  public:
-  applier(const root& r, base& b, const disk_plan& plan, const content_sources& contents,
+  applier(const root& r, base& b, const disk_plan& plan, const apply_hooks& hooks,
           random_source& random, const ignored_items& ignored)
-      : root_(r), base_(b), plan_(plan), contents_(contents), random_(random), ignored_(ignored) {}
+      : root_(r), base_(b), plan_(plan), hooks_(hooks), random_(random), ignored_(ignored) {}
 
   expected<apply_report> run();
 
@@ -74,6 +74,7 @@ class applier {
   expected<void> fill(const shown_item& item, const content_sink& sink);
   expected<file_descriptor> take_draft(const shown_item& item, const place& to);
   expected<void> flush();
+  expected<void> intend(const std::vector<waiting>& batch);
   expected<void> finish(const waiting& w);
   expected<void> put_in_place(const waiting& w);
   expected<void> replace(const waiting& w, const place& at);
@@ -84,15 +85,15 @@ class applier {
   expected<local_path> path_of(const base_row& row) const;
   expected<base_row> folder_of(const disk_action& action) const;
   expected<local_path> target_of(const disk_action& action) const;
-  void record(const disk_action& action, row_id row, row_id parent, const std::string& local,
-              facts disk);
+  static base_row row_for(const disk_action& action, row_id row, row_id parent,
+                          const std::string& local, facts disk);
   void skip(std::size_t index, const error& why);
   local_path where(std::size_t index) const;
 
   const root& root_;
   base& base_;
   const disk_plan& plan_;
-  const content_sources& contents_;
+  const apply_hooks& hooks_;
   random_source& random_;
   const ignored_items& ignored_;
   std::vector<waiting> waiting_;
@@ -119,6 +120,7 @@ expected<apply_report> applier::run() {
   }
   KEYFOLD_CHECK(flush());
   if (report_.done > 0) KEYFOLD_CHECK(sync());
+  base_.intend({});  // all of it is recorded
   if (!full) return fail(full);
   return std::move(report_);
 }
@@ -198,14 +200,14 @@ expected<void> applier::make_folder(const disk_action& action) {
   KEYFOLD_TRY(auto seen, look(at));
   if (seen.facts.kind != node_kind::folder || seen.odd != oddity::none) return changed(path);
   if (!made) report_.rescan.insert(path);  // the user made it too: one folder, with what is in it
-  record(action, root_row, parent.id, at.name, std::move(seen.facts));
+  base_.put(row_for(action, root_row, parent.id, at.name, std::move(seen.facts)));
   return {};
 }
 
 expected<void> applier::set_attributes(const disk_action& action, const base_row& row) {
   KEYFOLD_TRY(const auto path, path_of(row));
   if (row.facts.kind == node_kind::symlink) {  // nothing else of a symlink travels
-    record(action, row.id, row.parent, row.local, row.facts);
+    base_.put(row_for(action, row.id, row.parent, row.local, row.facts));
     return {};
   }
   KEYFOLD_TRY(const auto file, root_.open_path(path, O_RDONLY | O_NONBLOCK));
@@ -214,7 +216,7 @@ expected<void> applier::set_attributes(const disk_action& action, const base_row
   if (guard.in_use() || !unchanged(row.facts, seen.facts)) return changed(path);
   KEYFOLD_CHECK(set_attributes_of(file.get(), seen.mode, action.item));
   KEYFOLD_TRY(auto now, look(file.get()));
-  record(action, row.id, row.parent, row.local, std::move(now.facts));
+  base_.put(row_for(action, row.id, row.parent, row.local, std::move(now.facts)));
   return {};
 }
 
@@ -338,8 +340,8 @@ expected<facts> applier::write_temporary(const place& at, const shown_item& item
 
 /// The item's draft, moved there and opened for writing; none if it has none.
 expected<file_descriptor> applier::take_draft(const shown_item& item, const place& to) {
-  if (!contents_.draft) return file_descriptor();
-  KEYFOLD_TRY(const bool moved, contents_.draft(item, to));
+  if (!hooks_.draft) return file_descriptor();
+  KEYFOLD_TRY(const bool moved, hooks_.draft(item, to));
   if (!moved) return file_descriptor();
   file_descriptor file(
       ::openat(to.folder.get(), to.name.c_str(), O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
@@ -349,7 +351,7 @@ expected<file_descriptor> applier::take_draft(const shown_item& item, const plac
 
 expected<void> applier::fill(const shown_item& item, const content_sink& sink) {
   std::uint64_t written = 0;
-  KEYFOLD_CHECK(contents_.stream(item, [&](bytes_view piece) -> expected<void> {
+  KEYFOLD_CHECK(hooks_.stream(item, [&](bytes_view piece) -> expected<void> {
     written += piece.size();
     if (written > item.size) return fail(errc::damaged, item.name + " is longer than its version");
     return sink(piece);
@@ -364,6 +366,7 @@ expected<void> applier::flush() {
   KEYFOLD_CHECK(sync());
   const auto batch = std::exchange(waiting_, {});
   waiting_bytes_ = 0;
+  KEYFOLD_CHECK(intend(batch));
   for (const auto& w : batch) {
     const auto done = finish(w);
     if (done)
@@ -372,6 +375,17 @@ expected<void> applier::flush() {
       skip(w.index, done.error());
   }
   return {};
+}
+
+expected<void> applier::intend(const std::vector<waiting>& batch) {
+  std::vector<base_row> rows;
+  for (const auto& w : batch) {
+    const auto& action = plan_.actions[w.index];
+    const auto folder = folder_of(action);
+    if (folder) rows.push_back(row_for(action, action.row, folder->id, name_of(w.path), w.ours));
+  }
+  base_.intend(rows);
+  return hooks_.commit ? hooks_.commit() : expected<void>{};
 }
 
 expected<void> applier::finish(const waiting& w) {
@@ -397,7 +411,7 @@ expected<void> applier::put_in_place(const waiting& w) {
     KEYFOLD_CHECK(rename_new(w.temporary, at));
   else
     KEYFOLD_CHECK(replace(w, at));
-  record(action, action.row, folder.id, at.name, settled_facts(w.ours, at));
+  base_.put(row_for(action, action.row, folder.id, at.name, settled_facts(w.ours, at)));
   return {};
 }
 
@@ -467,18 +481,18 @@ expected<local_path> applier::target_of(const disk_action& action) const {
   return join(path, action.item.name);
 }
 
-void applier::record(const disk_action& action, row_id row, row_id parent, const std::string& local,
-                     facts disk) {
-  base_row now;
-  now.id = row;
-  now.parent = parent;
-  now.name = action.item.name;
-  now.local = local;
-  now.node = action.item.node;
-  now.version = action.item.version;
-  now.content = action.item.content;
-  now.facts = std::move(disk);
-  base_.put(std::move(now));
+base_row applier::row_for(const disk_action& action, row_id row, row_id parent,
+                          const std::string& local, facts disk) {
+  base_row out;
+  out.id = row;
+  out.parent = parent;
+  out.name = action.item.name;
+  out.local = local;
+  out.node = action.item.node;
+  out.version = action.item.version;
+  out.content = action.item.content;
+  out.facts = std::move(disk);
+  return out;
 }
 
 local_path applier::where(std::size_t index) const {
@@ -508,9 +522,9 @@ void applier::skip(std::size_t index, const error& why) {
 }  // namespace
 
 expected<apply_report> apply(const root& r, base& b, const disk_plan& plan,
-                             const content_sources& contents, random_source& random,
+                             const apply_hooks& hooks, random_source& random,
                              const ignored_items& ignored) {
-  return applier(r, b, plan, contents, random, ignored).run();
+  return applier(r, b, plan, hooks, random, ignored).run();
 }
 
 }  // namespace keyfold::mirror

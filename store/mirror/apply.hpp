@@ -9,7 +9,8 @@
 // A file is replaced so: write beside it, one syncfs for a batch, look whether the target is as
 // base says, exchange the two names atomically (RENAME_EXCHANGE), look at what came out: if it is
 // not what base says, or somebody has it open for writing, exchange them back. Only then is the old
-// one removed. Windows that remain: a file system without RENAME_EXCHANGE (a plain rename follows
+// one removed. What is about to get its name is intended in base first, durably: after a crash it is known, and
+// not taken for something new that brings back what was deleted meanwhile. Windows that remain: a file system without RENAME_EXCHANGE (a plain rename follows
 // the look at once), or without leases (a writer who has the old file open writes into a file
 // without a name). After a crash recover() puts parked things back, removes what it can prove to be
 // ours, and moves the rest to `Recovered/`.
@@ -32,9 +33,12 @@ using content_source =
 /// Moves the file version's whole content, put together already (draft.hpp), to a name that nothing has; false: there
 /// is none, and it is streamed.
 using draft_source = std::function<expected<bool>(const shown_item& item, const place& to)>;
-struct content_sources {
+/// What apply uses of its surroundings.
+struct apply_hooks {
   content_source stream;
   draft_source draft = {};
+  /// Makes base durable as it is now; without it a crash forgets what base was about to say.
+  std::function<expected<void>()> commit = {};
 };
 
 struct skipped_action {
@@ -58,11 +62,11 @@ struct apply_report {
 /// (`errc::disk_full`); what was done until then is recorded and durable. A folder to be removed that
 /// holds nothing but what the last scan ignored (`ignored`) is left on disk and forgotten.
 [[nodiscard]] expected<apply_report> apply(const root& r, base& b, const disk_plan& plan,
-                                           const content_sources& contents, random_source& random,
+                                           const apply_hooks& hooks, random_source& random,
                                            const ignored_items& ignored = {});
 
-/// Clears up after a crash; before the first scan of a start. Gives the paths that went to
-/// `Recovered/`.
-[[nodiscard]] expected<std::vector<local_path>> recover(const root& r, const base& b);
+/// Clears up after a crash; before the first scan of a start. What was intended and has come about is in `b` then, which
+/// the caller commits. Gives the paths that went to `Recovered/`.
+[[nodiscard]] expected<std::vector<local_path>> recover(const root& r, base& b);
 
 }  // namespace keyfold::mirror

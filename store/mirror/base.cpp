@@ -100,6 +100,32 @@ bytes base::child_key(row_id parent, std::string_view name) const {
   return out;
 }
 
+void base::intend(const std::vector<base_row>& rows) {
+  std::vector<bytes> former;
+  state_.scan(key_of('w'), {}, [&](bytes_view key, bytes_view) {
+    former.push_back(to_bytes(key));
+    return true;
+  });
+  for (const auto& key : former) state_.erase(key);
+  std::uint64_t number = 0;
+  for (const auto& row : rows) {
+    auto value = encode(row.id);
+    append(value, encode(row));
+    state_.put(key_of('w', number++), std::move(value));
+  }
+}
+
+std::vector<base_row> base::intended() const {
+  std::vector<base_row> out;
+  state_.scan(key_of('w'), {}, [&](bytes_view, bytes_view value) {
+    if (value.size() < 8) return true;
+    if (auto row = decode(row_id{read_u64(value.first(8))}, value.subspan(8)))
+      out.push_back(std::move(*row));
+    return true;
+  });
+  return out;
+}
+
 std::vector<base_row> base::rows_at(bytes key) const {
   std::vector<base_row> out;
   workspace::rows(state_, std::move(key)).visit({}, [&](bytes_view id, bytes_view) {

@@ -5,6 +5,7 @@
 //   'c' ‖ parent ‖ 16 bytes of derive(name key, "keyfold/v1/mirror-name", name)    rows by name,
 //   'i' ‖ inode    'n' ‖ node                                by inode and by node (workspace/rows.hpp)
 //   'f'            -> number of files and symlinks     's' -> last row given out
+//   'w' ‖ number   -> row ‖ as 'r'                     about to get its name on disk (apply.hpp)
 //
 // Rows are numbers, so that renaming a folder changes one row, and a swap of two names may for a
 // moment have two rows of one name. The view encrypts values; no key holds a name.
@@ -57,6 +58,9 @@ class base {
 
   /// Stores a row (id 0: a new one) in place of the one of its id; gives its id.
   row_id put(base_row row);
+  /// Rows (id 0: new ones) that are about to be what the disk has, in place of those intended before.
+  void intend(const std::vector<base_row>& rows);
+  [[nodiscard]] std::vector<base_row> intended() const;
   /// Forgets the row and all below it.
   void erase(row_id row);
   /// Number of files and symlinks.

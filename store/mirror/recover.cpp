@@ -24,7 +24,7 @@ std::optional<row_id> row_in(std::string_view name, std::string_view prefix) {
 
 class recovery {
  public:
-  recovery(const root& r, const base& b) : root_(r), base_(b) {}
+  recovery(const root& r, base& b) : root_(r), base_(b) {}
 
   expected<std::vector<local_path>> run() {
     KEYFOLD_CHECK(unpark_all());
@@ -36,6 +36,8 @@ class recovery {
     const std::vector<local_path> whole{""};
     KEYFOLD_CHECK(scan(root_, whole, hooks));
     for (const auto& path : own) KEYFOLD_CHECK(clear(path));
+    for (auto& row : base_.intended()) take_intended(row);
+    base_.intend({});
     if (::syncfs(root_.fd()) != 0) return fail_errno(errno, "cannot make durable", root_.folder());
     return std::move(rescued_);
   }
@@ -65,6 +67,17 @@ class recovery {
       if (to && rename_new(from, *to)) return {};
     }
     return keep(from, row);
+  }
+
+  /// What had got its name before the crash is what base knows of it.
+  void take_intended(base_row& row) {
+    const auto folder = base_.path_of(row.parent);
+    if (!folder || (row.id == root_row && base_.child(row.parent, row.name))) return;
+    const auto at = find_place(root_, join(*folder, row.local));
+    const auto seen = at ? look(*at) : expected<looked>(fail(at));
+    if (!seen || !unchanged_but_moved(row.facts, seen->facts)) return;
+    row.facts = settled_facts(row.facts, *at);
+    base_.put(std::move(row));
   }
 
   expected<void> clear(const local_path& path) {
@@ -101,13 +114,13 @@ class recovery {
   }
 
   const root& root_;
-  const base& base_;
+  base& base_;
   std::vector<local_path> rescued_;
 };
 
 }  // namespace
 
-expected<std::vector<local_path>> recover(const root& r, const base& b) {
+expected<std::vector<local_path>> recover(const root& r, base& b) {
   return recovery(r, b).run();
 }
 

@@ -313,6 +313,37 @@ TEST_CASE("an NFD name on disk keeps its spelling through remote edits and moves
 // --- after a crash
 // -------------------------------------------------------------------------------------
 
+TEST_CASE("what got its name before a crash is known after it, and nothing new") {
+  agreed m;
+  get(m.state.commit(true));
+  m.tree.write(m.tree.create(node_kind::file, m.docs, "h"), {}, "of bob");
+  m.write_remotely("of bob, too");
+  const apply_hooks hooks{[&](const shown_item& item, const content_sink& sink) {
+                            return sink(as_bytes(m.tree.find_version(item.version)->bytes));
+                          },
+                          {},
+                          [&] { return m.state.commit(true); }};
+  CHECK(get(apply(m.mirror_root, m.base, m.plan_disk(), hooks, *m.random)).done == 2);
+  m.state.discard();  // the crash: base has not heard of what was done
+  CHECK_FALSE(m.changes().empty());
+  SECTION("as it was left") {
+    CHECK(get(recover(m.mirror_root, m.base)).empty());
+    CHECK(m.changes().empty());
+    CHECK(m.plan_disk().actions.empty());
+  }
+  SECTION("a user has changed it since") {
+    m.write("docs/h", "of alice and bob");
+    CHECK(get(recover(m.mirror_root, m.base)).empty());
+    CHECK(m.changes() == sentences{"created docs/h"});
+  }
+  SECTION("a user has moved it since") {
+    m.move("docs/h", "i");
+    CHECK(get(recover(m.mirror_root, m.base)).empty());
+    CHECK(m.changes() == sentences{"created i"});
+  }
+  CHECK(m.base.intended().empty());
+}
+
 TEST_CASE("a half written file is cleared up") {
   agreed m;
   m.write("docs/.keyfold-tmp-ABC", "half");
