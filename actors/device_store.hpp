@@ -2,7 +2,7 @@
 //
 //   'L' ledger    'D' settings of the device    'O' object index    'I' invitation progress
 //   'W' workspace id: feeds, journal, tree      'M' workspace id: the mirror's base    'C'
-//   workspace id: chunk index
+//   workspace id: chunk index    0x00 the version of all of these (store/db/format.hpp)
 #pragma once
 
 #include "crypto/ids.hpp"

@@ -311,7 +311,7 @@ using workspace_actor = caf::typed_actor<
     handles<publish_changes, expected<std::vector<published_change>>>,  // the mirror's changes
     handles<objects_stored>,                                            // upload them ahead
     handles<want_objects, expected<void>>,                              // fetch them
-    handles<pass_object, expected<passed_object>>,                      //
+    handles<pass_object, expected<passed_object>>,                      // fetch, do not store
     handles<get_ledger, ledger_view>,                                   // what it goes by now
     handles<get_workspace_status, workspace_status>,                    //
     handles<sync_now, expected<void>>,                                  //
@@ -339,7 +339,7 @@ struct objects_held {
 /// Reads and writes objects on a thread of its own; many writes share one sync.
 using disk_actor = caf::typed_actor<handles<read_object, expected<net::shared_bytes>>,
                                     handles<store_object, expected<void>>,  // verified and durable
-                                    handles<check_object, expected<passed_object>>,
+                                    handles<check_object, expected<passed_object>>,  // not stored
                                     handles<objects_held>, handles<tick>>;
 
 // -- greeter and guest: one code exchange ---------------------------------------------------------

@@ -163,6 +163,7 @@ expected<bool> apply_tree(self_pointer self, caf::scoped_actor& blocking) {
     return tree.list(merged);
   };
   const bool whole = std::exchange(s.whole_tree, false);
+  const auto asked = s.changed_folders;  // not all of them need be shown
   KEYFOLD_TRY(const auto folders, changed_folders(s, blocking));
   auto plan =
       whole ? mirror::plan_disk_whole(s.base, list) : mirror::plan_disk(s.base, list, folders);
@@ -176,9 +177,10 @@ expected<bool> apply_tree(self_pointer self, caf::scoped_actor& blocking) {
     forget_drafts(
         s, met,
         [&](const node_id& folder) {
-          return std::ranges::any_of(folders, [&](const mirror::shown_folder& each) {
-            return std::ranges::find(each.merged, folder) != each.merged.end();
-          });
+          return asked.contains(folder) ||
+                 std::ranges::any_of(folders, [&](const mirror::shown_folder& each) {
+                   return std::ranges::find(each.merged, folder) != each.merged.end();
+                 });
         },
         whole);
   pass_objects(self);
@@ -202,9 +204,11 @@ expected<bool> apply_tree(self_pointer self, caf::scoped_actor& blocking) {
   KEYFOLD_CHECK(s.options.objects.objects->note_passed(std::exchange(s.passed, {})));
   s.rescan.insert(report.rescan.begin(), report.rescan.end());
   // What waits for its content is planned again when that has come, all else once the disk was read.
-  auto& again = !s.wanted.empty()   ? s.wanted.back().folders
-                : !s.drafts.empty() ? s.drafts.begin()->second.folders
-                                    : s.changed_folders;
+  const auto pending = std::ranges::find_if(
+      s.drafts, [](const auto& each) { return !each.second.draft.is_complete(); });
+  auto& again = !s.wanted.empty()           ? s.wanted.back().folders
+                : pending != s.drafts.end() ? pending->second.folders
+                                            : s.changed_folders;
   again.insert(report.replan_folders.begin(), report.replan_folders.end());
   for (const auto& skipped : report.skipped) {
     // Missing only once it was read: it was damaged, and is fetched in another run.

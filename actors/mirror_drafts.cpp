@@ -59,7 +59,9 @@ drafting draft_of(mirror_state& s, shown_contents& contents, const mirror::shown
     return drafting::none;
   auto at = s.drafts.find(item.version);
   if (at == s.drafts.end()) {
-    if (s.drafts.size() >= most_drafts) {
+    const auto under_way =
+        std::ranges::count_if(s.drafts, [](const auto& each) { return !each.second.offered; });
+    if (static_cast<std::size_t>(under_way) >= most_drafts) {
       s.awaiting_a_draft.insert(folder);
       return drafting::pending;
     }
@@ -78,20 +80,27 @@ drafting draft_of(mirror_state& s, shown_contents& contents, const mirror::shown
     at->second.to_ask.assign(lacking.begin(), lacking.end());
   }
   at->second.folders.insert(folder);
-  return at->second.draft.is_complete() ? drafting::complete : drafting::pending;
+  if (!at->second.draft.is_complete()) return drafting::pending;
+  at->second.offered = true;
+  return drafting::complete;
 }
 
 void forget_drafts(mirror_state& s, const std::set<version_id>& met,
                    const std::function<bool(const node_id&)>& planned, bool whole) {
+  const auto told = [&](const expected<void>& removed) {
+    if (!removed) spdlog::warn("mirror {}: {}", s.root.folder(), removed.error().message);
+  };
   for (auto at = s.drafts.begin(); at != s.drafts.end();) {
-    const bool gone =
-        !met.contains(at->first) && (whole || std::ranges::all_of(at->second.folders, planned));
-    at = gone ? s.drafts.erase(at) : std::next(at);
+    const auto draft = at++;
+    if (met.contains(draft->first)) continue;
+    if (!whole && !std::ranges::all_of(draft->second.folders, planned)) continue;
+    told(draft->second.draft.remove());
+    s.drafts.erase(draft);
   }
-  std::set<version_id> kept;
+  if (!whole) return;
+  auto kept = met;  // also those of a former run whose list of chunks is not here yet
   for (const auto& [version, file] : s.drafts) kept.insert(version);
-  if (auto removed = mirror::remove_drafts(s.root, kept); !removed)
-    spdlog::warn("mirror {}: {}", s.root.folder(), removed.error().message);
+  told(mirror::remove_drafts(s.root, kept));
 }
 
 void fill_drafts(mirror_state& s) {
@@ -123,17 +132,16 @@ void interrupt_drafts(mirror_state& s) {
 bool announce_drafts(mirror_state& s) {
   std::size_t complete = 0;
   std::uint64_t bytes = 0;
+  std::set<node_id> folders;
   for (const auto& [version, file] : s.drafts)
-    if (file.draft.is_complete()) {
+    if (file.draft.is_complete() && !file.offered) {
       ++complete;
       bytes += file.size;
+      folders.insert(file.folders.begin(), file.folders.end());
     }
-  const bool enough =
-      complete == s.drafts.size() || complete >= most_drafts / 2 || bytes >= worth_a_run;
+  const bool enough = !has_pending_draft(s) || complete >= most_drafts / 2 || bytes >= worth_a_run;
   if (complete == 0 || !enough) return false;
-  for (const auto& [version, file] : s.drafts)
-    if (file.draft.is_complete())
-      s.changed_folders.insert(file.folders.begin(), file.folders.end());
+  s.changed_folders.merge(folders);
   return true;
 }
 
@@ -148,8 +156,14 @@ expected<bool> place_draft(mirror_state& s, const mirror::shown_item& item,
   return true;
 }
 
+bool has_pending_draft(const mirror_state& s) {
+  return std::ranges::any_of(s.drafts,
+                             [](const auto& each) { return !each.second.draft.is_complete(); });
+}
+
 bool awaits_content(const mirror_state& s) {
-  return !s.wanted.empty() || !s.drafts.empty() || !s.awaiting_a_draft.empty();
+  return !s.wanted.empty() || !s.awaiting_a_draft.empty() ||
+         std::ranges::any_of(s.drafts, [](const auto& each) { return !each.second.offered; });
 }
 
 }  // namespace keyfold::actors

@@ -16,7 +16,8 @@ enum class drafting : std::uint8_t {
 /// Where the item's draft stands, which is begun if need be.
 [[nodiscard]] drafting draft_of(mirror_state& s, shown_contents& contents,
                                 const mirror::shown_item& item, const node_id& folder);
-/// Removes those that no plan wants any more: of versions not in `met`, whose folders were planned (`planned` tells).
+/// Removes those that no plan wants any more: of versions not in `met`, whose folders were planned (`planned` tells), or
+/// are not shown any more; after a plan of the whole, also what former runs left.
 void forget_drafts(mirror_state& s, const std::set<version_id>& met,
                    const std::function<bool(const node_id&)>& planned, bool whole);
 
@@ -34,6 +35,7 @@ void interrupt_drafts(mirror_state& s);
 /// For mirror::apply.
 [[nodiscard]] expected<bool> place_draft(mirror_state& s, const mirror::shown_item& item,
                                          const mirror::place& to);
+[[nodiscard]] bool has_pending_draft(const mirror_state& s);
 /// Something waits for content that is on its way, or is not to be had now.
 [[nodiscard]] bool awaits_content(const mirror_state& s);
 

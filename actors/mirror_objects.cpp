@@ -8,6 +8,8 @@
 namespace keyfold::actors {
 namespace {
 
+constexpr std::size_t objects_of_a_sync = 8;
+
 /// Where a chunk's plaintext is.
 struct found_chunk {
   workspace::chunk_ref chunk;
@@ -46,13 +48,12 @@ std::optional<bytes> read(const mirror::root& root, const found_chunk& f) {
   return there ? std::optional(std::move(out)) : std::nullopt;
 }
 
-expected<void> make_one(const mirror_state& s, const object_id& id,
-                        const std::vector<found_chunk>& found) {
+expected<object::sealed_object> make_one(const mirror_state& s, const object_id& id,
+                                         const std::vector<found_chunk>& found) {
   std::vector<object::clear_chunk> chunks;
   for (const auto& each : found)
     if (auto plaintext = read(s.root, each)) chunks.push_back({each.chunk, std::move(*plaintext)});
-  KEYFOLD_TRY(const auto object, object::seal_again(id, std::move(chunks)));
-  return s.options.objects.objects->put(std::span(&object, 1), object::origin::fetched);
+  return object::seal_again(id, std::move(chunks));
 }
 
 }  // namespace
@@ -71,13 +72,24 @@ std::vector<object_id> make_again(mirror_state& s, caf::scoped_actor& self,
     if (at) note_file(found, *at, *agreed);
   });
   std::vector<object_id> out;
+  std::vector<object::sealed_object> batch;
+  const auto store = [&] {
+    const auto stored = s.options.objects.objects->put(batch, object::origin::fetched);
+    if (!stored) spdlog::warn("mirror {}: {}", s.root.folder(), stored.error().message);
+    for (const auto& each : batch)
+      if (stored) out.push_back(each.id());
+    batch.clear();
+  };
   for (const auto& [id, chunks] : found) {
-    if (const auto made = make_one(s, id, chunks))
-      out.push_back(id);
-    else if (s.not_made_again.insert(id).second)
+    if (auto made = make_one(s, id, chunks)) {
+      batch.push_back(std::move(*made));
+      if (batch.size() == objects_of_a_sync) store();
+    } else if (s.not_made_again.insert(id).second) {
       spdlog::info("mirror {}: the object {} cannot be made again: {}", s.root.folder(),
                    to_text(id), made.error().message);
+    }
   }
+  store();
   if (!out.empty())
     spdlog::info("mirror {}: {} objects were made again of what stands there", s.root.folder(),
                  out.size());

@@ -26,6 +26,8 @@ struct drafted_file {
   std::vector<object_id> in_store;              ///< to be taken from the objects that are here
   std::unique_ptr<mirror::former_file> former;  ///< to be taken from the file on disk
   std::uint64_t size = 0;
+  bool offered =
+      false;  ///< complete, and a plan could have put it in place: no run is worth it for that alone
 };
 
 struct mirror_state {

@@ -1,9 +1,10 @@
 // A disk that fails, for programs that run with this library in LD_PRELOAD: calls on files whose paths contain a given
 // text fail with EIO, as long as the file named by KEYFOLD_FAILING_DISK says so, in lines `read TEXT`, `write TEXT` or
-// `sync TEXT`; with `slow TEXT` each takes 50 ms more. It is read anew at each call, so that disks can fail and heal
+// `sync TEXT`; with `hold TEXT` they do not return before the test unlocks that file. It is read anew at each call, so that disks can fail and heal
 // while a program runs.
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -14,8 +15,6 @@
 #include <string_view>
 
 namespace {
-
-constexpr useconds_t slowness_us = 50'000;
 
 std::string path_of(int fd) {
   std::array<char, 4096> out{};
@@ -36,6 +35,14 @@ std::string rules() {
   return n > 0 ? std::string(out.data(), static_cast<std::size_t>(n)) : std::string();
 }
 
+/// Until nobody holds an exclusive lock of the rules.
+void await_unlocked() {
+  const int file = ::open(std::getenv("KEYFOLD_FAILING_DISK"), O_RDONLY | O_CLOEXEC);
+  if (file < 0) return;
+  ::flock(file, LOCK_SH);
+  ::close(file);
+}
+
 bool fails(std::string_view call, int fd) {
   const int before = errno;
   const auto text = rules();
@@ -50,7 +57,7 @@ bool fails(std::string_view call, int fd) {
     const auto space = line.find(' ');
     if (space == std::string_view::npos || path.find(line.substr(space + 1)) == std::string::npos)
       continue;
-    if (line.substr(0, space) == "slow") ::usleep(slowness_us);
+    if (line.substr(0, space) == "hold") await_unlocked();
     if (line.substr(0, space) != call) continue;
     errno = EIO;
     return true;

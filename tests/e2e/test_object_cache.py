@@ -3,6 +3,7 @@
 
 import os
 import random
+import shutil
 import signal
 
 import keyfold
@@ -155,6 +156,35 @@ class ObjectCache(keyfold.Case):
         second.hear_of("docs")
         keyfold.wait_until(lambda: all(second.cat(f"docs:/{name}", expect=None) == content
                                        for name, content in contents.items()), "all can be read again")
+
+    def test_a_large_file_whose_place_is_taken_waits_for_it_and_holds_up_nothing(self):
+        alice, bob, a, b = self.pair()
+        os.mkfifo(b / "big")  # nothing that travels
+        bob.sync("docs")
+        content = random.Random(1).randbytes(8 * MIB)
+        write(a / "big", content)
+        self.sync(alice, bob)
+        draft = next(b.glob(".keyfold/draft-*")).stat()
+        for i in range(20):  # more than may be under way at once
+            write(a / f"other-{i}", content[i:] + content[:i])
+        self.sync(alice, bob)
+        self.assertEqual((b / "other-19").read_bytes(), content[19:] + content[:19])
+        (b / "big").unlink()
+        self.sync(bob)
+        self.assertEqual((b / "big").read_bytes(), content)
+        self.assertEqual((b / "big").stat().st_ino, draft.st_ino)
+
+    def test_a_large_file_of_a_deleted_folder_is_given_up(self):
+        alice, bob, a, b = self.pair()
+        (a / "folder").mkdir()
+        write(a / "folder" / "big", random.Random(1).randbytes(64 * MIB))
+        alice.sync("docs")
+        keyfold.wait_until(lambda: list(b.glob(".keyfold/draft-*")) or (b / "folder/big").exists(), "it comes")
+        shutil.rmtree(a / "folder")
+        self.sync(alice, bob)
+        self.assertFalse((b / "folder").exists())
+        bob.sync("docs")
+        self.assertEqual([path.name for path in (b / ".keyfold").iterdir()], ["mirror"])
 
     def test_a_draft_of_what_is_not_wanted_any_more_goes(self):
         alice, bob, a, b = self.pair()
