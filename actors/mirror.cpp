@@ -183,8 +183,9 @@ expected<bool> apply_tree(self_pointer self, caf::scoped_actor& blocking) {
                  });
         },
         whole);
-  pass_objects(self);
+  pass_objects(self);  // on their way while the rest is copied
   fill_drafts(s);
+  pass_objects(self);  // what turned out not to be here
   if (announce_drafts(s)) schedule(self, std::chrono::milliseconds(0));
 
   const mirror::apply_hooks hooks{

@@ -42,9 +42,10 @@ expected<void> fill_one(mirror_state& s, drafted_file& file) {
     file.former.reset();
   }
   for (const auto& id : std::exchange(file.in_store, {})) {
-    KEYFOLD_TRY(const auto object, s.options.objects.objects->get(id));
-    if (object)
-      KEYFOLD_CHECK(file.draft.take(*object));
+    const auto object = s.options.objects.objects->get(id);
+    if (!object && object.error().code != errc::damaged) return fail(object);
+    if (object && *object)
+      KEYFOLD_CHECK(file.draft.take(**object));
     else
       file.to_ask.push_back(id);  // it was damaged, or has gone
   }

@@ -137,6 +137,28 @@ class FullDisks(Case):
         wait_until(lambda: self.state(self.bob)["state"] == "synced", "bob's mirror goes on by itself")
         self.assertEqual({p.name: p.read_bytes() for p in mirror.iterdir() if p.name != ".keyfold"}, files)
 
+    def test_large_files_on_a_full_disk_come_when_it_has_room(self):
+        disk = Disk(self, "disk", "8m")
+        self.organization()
+        # One that never fits, and two that fit one by one, not together.
+        files = {f"{n}.bin": content(n, size * MIB) for n, size in enumerate((12, 5, 5))}
+        for name, data in files.items():
+            self.alice.put_bytes(data, f"papers:/{name}")
+        self.alice.sync("papers")
+        mirror = disk.folder / "mirror"
+        self.bob.run("workspace", "mirror", "papers", mirror)
+        wait_until(lambda: self.state(self.bob)["state"] == "disk_full", "bob's mirror says that the disk is full")
+        self.assertEqual(self.bob.sync("papers", expect=FAILED)["error"]["code"], "disk_full")
+        for path in mirror.glob("*.bin"):
+            self.assertEqual(path.read_bytes(), files[path.name], path.name)
+        self.assertLess(len(list(mirror.glob("*.bin"))), len(files))
+
+        disk.remount("size=64m")
+        wait_until(lambda: self.state(self.bob)["state"] == "synced", "bob's mirror goes on by itself")
+        self.bob.sync("papers")
+        self.assertEqual({p.name: p.read_bytes() for p in mirror.glob("*.bin")}, files)
+        self.assertEqual([p.name for p in (mirror / ".keyfold").iterdir()], ["mirror"])
+
     def test_a_full_relay_is_said_and_used_again_when_it_has_room(self):
         disk = Disk(self, "disk", "96m")
         self.organization(relay_on=disk.folder / "relay")
@@ -247,6 +269,25 @@ class DamagedObjects(Case):
         self.bob.sync("papers")
         wait_until((mirror / "file").exists, "the file is mirrored")
         self.assertEqual((mirror / "file").read_bytes(), self.data)
+
+    def test_a_large_file_is_put_together_though_some_of_its_objects_here_are_damaged(self):
+        large = content(8, 24 * MIB)
+        self.alice.put_bytes(large, "papers:/large")
+        self.alice.sync("papers")
+        self.bob.sync("papers")
+        self.assertEqual(self.bob.cat("papers:/large"), large)
+        self.bob.stop_agent()
+        found = [path for path in object_files(self.bob.folder) if path.stat().st_size > MIB]
+        self.assertGreater(len(found), 5)
+        found[0].unlink()  # it lacks: so there is a draft, which takes the others, damaged or not
+        for path in found[1:3]:
+            flip(path)
+        self.bob.restart_agent()
+        mirror = self.world.folder / "mirror"
+        self.bob.run("workspace", "mirror", "papers", mirror)
+        self.bob.sync("papers")
+        wait_until((mirror / "large").exists, "the file is mirrored")
+        self.assertEqual((mirror / "large").read_bytes(), large)
 
     def test_a_missing_object_is_fetched_again(self):
         self.damage(self.alice, Path.unlink)
