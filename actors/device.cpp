@@ -1,45 +1,17 @@
-#include "actors/device.hpp"
-
 #include <spdlog/spdlog.h>
 
-#include "actors/device_store.hpp"
+#include "actors/device_state.hpp"
 #include "actors/disk.hpp"
 #include "actors/greeter.hpp"
 #include "actors/ledger.hpp"
 #include "actors/link.hpp"
 #include "actors/workspace.hpp"
+#include "store/ledger/receipt.hpp"
 
 namespace keyfold::actors {
 namespace {
 
-struct device_actor_state {
-  std::optional<device_options> options;
-  std::shared_ptr<net::transport> transport;
-  link_actor link;
-  ledger_actor ledger;
-  disk_actor disk;
-  ledger_view current;
-  link_facts relay;
-  std::map<workspace_id, workspace_actor> workspaces;
-  std::map<invitation_token, exchange_actor> greeters;
-  std::set<workspace_id> fallen;          ///< workspaces to be started again
-  bool rebuilding = false;                ///< link, ledger or disk failed: all are started again
-  std::set<caf::actor_addr> still_there;  ///< of those that must end first
-
-  ~device_actor_state() {
-    for (const auto& [id, child] : workspaces) stop(child);
-    for (const auto& [token, child] : greeters) stop(child);
-    stop(ledger);
-    stop(disk);
-    stop(link);
-  }
-  template <class Actor>
-  static void stop(const Actor& child) {
-    if (child) caf::anon_send_exit(child, caf::exit_reason::user_shutdown);
-  }
-};
-
-using self_pointer = device_actor::stateful_pointer<device_actor_state>;
+using self_pointer = device_pointer;
 
 bool online(const device_actor_state& s) {
   return s.relay.state == link_state::online;
@@ -50,8 +22,9 @@ workspace_actor start_workspace(self_pointer self, const workspace_id& id) {
   const auto& o = *s.options;
   auto child =
       spawn_workspace(self->system(), {id, o.organization, o.user, o.device, o.key, o.objects},
-                      s.current, s.ledger, s.link, s.disk, online(s));
+                      s.current, s.ledger, s.disk);
   self->monitor(child);
+  for (const auto& [number, replica] : s.replicas) self->send(child, replica);
   return child;
 }
 
@@ -65,6 +38,7 @@ void take_ledger(self_pointer self, const ledger_view& ledger) {
     if (!s.workspaces.contains(id) && fold->roles().contains(s.options->user))
       s.workspaces.emplace(id, start_workspace(self, id));
   }
+  review_peers(self);
 }
 
 template <class Actor>
@@ -83,6 +57,7 @@ void begin_rebuilding(self_pointer self, const caf::actor_addr& failed) {
                 to_text(s.options->device));
   s.rebuilding = true;
   s.relay.state = link_state::offline;
+  if (const auto number = std::exchange(s.relay_replica, std::nullopt)) s.replicas.erase(*number);
   for (const auto& [id, child] : s.workspaces) {
     if (!s.fallen.contains(id)) end_child(self, child, failed);
   }
@@ -158,15 +133,44 @@ void hear(self_pointer self, const relay_event& event) {
         if (child != s.greeters.end()) self->send(child->second, event);
       }
       return;
+    case net::message_kind::presence:
+      if (const auto said = net::decode<net::presence>(body)) take_presence(self, *said);
+      return;
+    case net::message_kind::delivered:
+      if (const auto said = net::decode<net::delivered>(body)) take_delivery(self, *said);
+      return;
     default:
-      return;  // presence and invitations: nobody here waits for them
+      return;  // invitations: nobody here waits for them
   }
 }
 
 template <class Message>
-void tell_all(self_pointer self, const Message& message) {
-  for (const auto& [id, child] : self->state.workspaces) self->send(child, message);
+void tell_greeters(self_pointer self, const Message& message) {
   for (const auto& [token, child] : self->state.greeters) self->send(child, message);
+}
+
+void relay_came(self_pointer self, const relay_online& greeted) {
+  auto& s = self->state;
+  s.relay.state = link_state::online;
+  s.relay.why.reset();
+  examine(s, greeted.greeting);
+  refresh(self);
+  s.relay_replica = add_replica(self, s.link, std::nullopt);
+  tell_greeters(self, greeted);
+}
+
+void relay_went(self_pointer self, const relay_offline& lost) {
+  auto& s = self->state;
+  const bool was_online = online(s);
+  self->request(s.link, caf::infinite, get_link_facts{})
+      .then([self](const link_facts& facts) { self->state.relay = facts; },
+            [](const caf::error&) {});
+  s.relay.state = link_state::offline;
+  if (!was_online) return;
+  if (const auto number = std::exchange(s.relay_replica, std::nullopt))
+    remove_replica(self, *number, lost.why);
+  forget_presence(s);
+  tell_greeters(self, lost);
 }
 
 exchange_actor greet(self_pointer self, const start_greeting& request) {
@@ -190,7 +194,7 @@ device_facts facts_of(self_pointer self) {
   const auto& s = self->state;
   const auto& o = *s.options;
   return {o.organization, o.user,  o.device, o.label,  o.key,  o.relay,
-          s.current,      s.relay, s.link,   s.ledger, s.disk, s.workspaces};
+          s.current,      s.relay, s.link,   s.ledger, s.disk, s.workspaces, s.listening, peers_of(s)};
 }
 
 link_options link_options_of(const device_options& o, const ledger::state& stored,
@@ -253,33 +257,29 @@ device_actor::behavior_type device(self_pointer self, device_options options,
   s.relay.endpoint = invitation::host_and_port(options.relay);
   s.transport = std::move(transport);
   s.options.emplace(std::move(options));
+  start_listening(self);
   start_children(self, std::move(*stored));
   self->set_down_handler([self](const caf::down_msg& down) { child_ended(self, down); });
   return {
       [self](get_device) { return facts_of(self); },
       [self](const start_greeting& request) { return greet(self, request); },
       [self](start_again) { restart(self); },
+      [self](tick) { look_after_endpoints(self); },
       [self](const ledger_changed& changed) {
         if (!self->state.rebuilding) take_ledger(self, changed.ledger);
       },
       [self](const relay_online& greeted) {
-        if (self->state.rebuilding) return;
-        self->state.relay.state = link_state::online;
-        self->state.relay.why.reset();
-        examine(self->state, greeted.greeting);
-        refresh(self);
-        tell_all(self, greeted);
+        if (!self->state.rebuilding) relay_came(self, greeted);
       },
       [self](const relay_offline& lost) {
-        if (self->state.rebuilding) return;
-        const bool was_online = online(self->state);
-        self->request(self->state.link, caf::infinite, get_link_facts{})
-            .then([self](const link_facts& facts) { self->state.relay = facts; },
-                  [](const caf::error&) {});
-        self->state.relay.state = link_state::offline;
-        if (was_online) tell_all(self, lost);
+        if (!self->state.rebuilding) relay_went(self, lost);
       },
       [self](const relay_event& event) { hear(self, event); },
+      [self](const neighbour_heard& heard) { take_neighbour(self, heard); },
+      [self](const peer_online& came) { peer_came(self, came); },
+      [self](const peer_offline& gone) { peer_went(self, gone); },
+      [self](const peer_ledger_advanced& told) { refresh_from(self, told.device); },
+      [self](const peer_request& request) { return forward(self, request); },
   };
 }
 

@@ -7,7 +7,13 @@
 
 namespace keyfold::actors {
 
-/// What an unlocked key file says.
+/// How other devices may reach this one.
+struct network_options {
+  std::string listen =
+      "none";  ///< tcp://ADDRESS:PORT (port 0: the last one, or any that is free), or none
+};
+
+/// What an unlocked key file says, and the settings of its home.
 struct device_options {
   organization_id organization;
   user_id user;
@@ -18,6 +24,7 @@ struct device_options {
   box_key link_key;
   invitation::relay_address relay;
   object_services objects;
+  network_options network{};
 };
 
 /// `errc::damaged` when the device's ledger cannot be read.

@@ -1,8 +1,9 @@
 // Every actor's interface in one place: what it is told, what it answers.
 //
 //   agent:  device ─┬─ link ── (relay)            relay:  session ── organization ─┬─ conduit
-//                   ├─ ledger                                │                     └─ disk
-//                   ├─ workspace ── mirror                   └── registry
+//                   ├─ peer ── (device)                      │                     └─ disk
+//                   ├─ ledger                                └── registry
+//                   ├─ workspace ── mirror
 //                   ├─ greeter, guest
 //                   └─ disk
 //
@@ -13,6 +14,7 @@
 
 #include "actors/caf.hpp"
 #include "net/client_session.hpp"
+#include "net/endpoints.hpp"
 #include "net/transport.hpp"
 #include "store/invitation/greeter.hpp"
 #include "store/invitation/guest.hpp"
@@ -20,16 +22,21 @@
 #include "store/object/seal.hpp"
 #include "store/relay/conduit.hpp"
 #include "store/relay/registry.hpp"
+#include "store/replica/fetch.hpp"
 #include "store/workspace/engine.hpp"
 
 namespace keyfold::actors {
 
-// -- link: the connection to a relay --------------------------------------------------------------
+// -- replica: whoever answers requests: a relay, another device -----------------------------------
 
-/// A request to the relay. The answer is its answer, its refusal, or timed_out / disconnected.
+/// A request to a replica. The answer is its answer, its refusal, or timed_out / disconnected.
 struct ask {
   net::client_session::request what;
 };
+using replica_actor = caf::typed_actor<handles<ask, net::answer_or_failure>>;
+
+// -- link: the connection to a relay --------------------------------------------------------------
+
 /// What transport reports of the link; sent by the link's own listener.
 struct transport_up {};
 struct transport_message {
@@ -88,8 +95,10 @@ using ledger_view = std::shared_ptr<const ledger_snapshot>;
 using statement = std::function<expected<ledger::certificate>(const ledger_snapshot&)>;
 
 struct get_ledger {};
-/// Bring the ledger up to the relay's head.
-struct refresh_ledger {};
+/// Bring the ledger up to the relay's head; or to another device's.
+struct refresh_ledger {
+  replica_actor from{};  ///< nobody: the relay
+};
 /// Append what `make` says, pulling and making it anew as often as somebody else was first.
 struct append_statement {
   statement make;
@@ -103,7 +112,7 @@ using ledger_owner = caf::typed_actor<handles<ledger_changed>>;
 /// Holds the verified ledger of one organization, on disk and in memory.
 using ledger_actor =
     caf::typed_actor<handles<get_ledger, ledger_view>,                   // as known now
-                     handles<refresh_ledger, expected<ledger_view>>,     // as the relay has it
+                     handles<refresh_ledger, expected<ledger_view>>,     // as a replica has it
                      handles<append_statement, expected<ledger_view>>>;  // one more
 
 // -- workspace: one shared folder ------------------------------------------------------------------
@@ -208,9 +217,16 @@ struct file_status {
   file_state state = file_state::synced;
   std::optional<std::string> reason;
 };
+/// What is where: of one replica within reach.
+struct replica_status {
+  std::optional<device_id> device;  ///< nullopt: the relay
+  bool has_all = false;             ///< it holds all entries that are held here
+  std::uint64_t behind = 0;         ///< feeds of which it holds more
+};
 struct workspace_status {
-  std::string state;  ///< synced, syncing, local, offline, read_only, ...
-  bool online = false;
+  std::string state;    ///< synced, syncing, local, offline, read_only, ...
+  bool online = false;  ///< the relay is there
+  std::vector<replica_status> replicas;
   std::uint64_t up = 0;    ///< pending entries and objects
   std::uint64_t down = 0;  ///< entries and objects known and not here
   std::vector<file_status> files;
@@ -225,7 +241,29 @@ struct get_workspace_status {
   bool all = false;    ///< synced ones too
 };
 /// Scans the mirror, sends all local changes and fetches all remote ones known now.
-struct sync_now {};
+struct sync_now {
+  bool peer = false;  ///< to another device instead of the relay, contents included
+};
+
+/// A replica can be asked from now on. Its number is not used again.
+struct replica_online {
+  replica::replica_number number = 0;
+  replica_actor to;
+  std::optional<device_id> device;  ///< nullopt: the relay
+};
+struct replica_offline {
+  replica::replica_number number = 0;
+  error why;
+};
+/// Another device asks, about this workspace.
+struct replica_request {
+  replica::replica_number from = 0;
+  net::message request;
+};
+/// Sending to that replica stood still for a while: try again.
+struct retry_replica {
+  replica::replica_number number = 0;
+};
 
 /// A mirror in that folder; nullopt: no mirror any more.
 struct set_mirror {
@@ -316,8 +354,74 @@ using workspace_actor = caf::typed_actor<
     handles<get_workspace_status, workspace_status>,                    //
     handles<sync_now, expected<void>>,                                  //
     handles<set_mirror, expected<void>>, handles<start_mirror_again>,
-    handles<answer_brake, expected<void>>, handles<ledger_changed>, handles<relay_online>,
-    handles<relay_offline>, handles<entries_came>, handles<objects_wanted>, handles<tick>>;
+    handles<answer_brake, expected<void>>, handles<ledger_changed>, handles<replica_online>,
+    handles<replica_offline>,                          // the relay, or another device
+    handles<replica_request, net::answer_or_failure>,  // of another device
+    handles<entries_came>, handles<objects_wanted>,    // of the relay
+    handles<retry_replica>>;
+
+// -- peer: another device of the organization -----------------------------------------------------
+
+/// Where the device may be reached, as last told; dials again at once.
+struct dial_peer {
+  std::vector<net::endpoint> endpoints;
+};
+/// What transport reports of a connection with it, dialled by either.
+struct peer_link_up {
+  net::link_id link;
+  std::string address;  ///< of one that the other dialled
+};
+struct peer_link_message {
+  net::link_id link;
+  net::message m;
+};
+struct peer_link_down {
+  net::link_id link;
+  error why;
+};
+/// Ends its present connection, and says why.
+struct hang_up {
+  error why;
+};
+struct get_peer {};
+struct peer_facts {
+  bool direct = false;
+  std::string endpoint;               ///< of the connection
+  std::chrono::milliseconds since{};  ///< wall clock
+  std::uint64_t sent = 0;             ///< bytes, of this connection
+  std::uint64_t received = 0;
+};
+
+/// To the owner: the device can be asked; and what it said of its ledger.
+struct peer_online {
+  device_id device;
+  net::hello_answer greeting;
+  std::optional<net::endpoint> endpoint;  ///< that worked
+};
+struct peer_offline {
+  device_id device;
+  error why;
+};
+/// It asks about a workspace.
+struct peer_request {
+  device_id device;
+  workspace_id workspace;
+  net::message request;
+};
+/// Its ledger has advanced, or holds what ours lacks.
+struct peer_ledger_advanced {
+  device_id device;
+};
+using peer_owner =
+    caf::typed_actor<handles<peer_online>, handles<peer_offline>, handles<peer_ledger_advanced>,
+                     handles<peer_request, net::answer_or_failure>>;
+
+/// Keeps one link with another device, whichever side dialled; asks and answers over it.
+using peer_actor =
+    caf::typed_actor<handles<ask, net::answer_or_failure>, handles<get_peer, peer_facts>,
+                     handles<dial_peer>, handles<hang_up>, handles<ledger_changed>,
+                     handles<peer_link_up>, handles<peer_link_message>, handles<peer_link_down>,
+                     handles<tick>>;
 
 // -- disk: objects in the local store -------------------------------------------------------------
 
@@ -372,6 +476,13 @@ using exchange_actor =
 
 // -- device: one unlocked device ------------------------------------------------------------------
 
+/// Another device that is linked, or that the relay says is there.
+struct known_peer {
+  device_id device;
+  user_id user;
+  std::optional<peer_actor> direct;
+  std::chrono::milliseconds relayed_since{};  ///< wall clock; 0: not at the relay
+};
 /// What a device is and has, as of now.
 struct device_facts {
   organization_id organization;
@@ -386,10 +497,17 @@ struct device_facts {
   ledger_actor ledger_of;
   disk_actor disk;
   std::map<workspace_id, workspace_actor> workspaces;
+  std::optional<std::string> listens;  ///< the endpoint that other devices can dial
+  std::vector<known_peer> peers;       ///< those within reach
 };
 struct get_device {};
 /// Something below failed; to the device itself.
 struct start_again {};
+/// Somebody in the local network says that the device can be reached there.
+struct neighbour_heard {
+  device_id device;
+  net::endpoint at;
+};
 /// Begins to greet the guest of an invitation of which everything is known.
 struct start_greeting {
   invitation::greeter::options side;
@@ -398,9 +516,11 @@ struct start_greeting {
 using device_actor =
     caf::typed_actor<handles<get_device, device_facts>,        // who is where
                      handles<start_greeting, exchange_actor>,  // a greeter of its own
-                     handles<start_again>,                     //
+                     handles<start_again>, handles<tick>,      //
                      handles<ledger_changed>, handles<relay_online>, handles<relay_offline>,
-                     handles<relay_event>>;
+                     handles<relay_event>, handles<neighbour_heard>, handles<peer_online>,
+                     handles<peer_offline>, handles<peer_ledger_advanced>,
+                     handles<peer_request, net::answer_or_failure>>;
 
 // -- relay: sessions ------------------------------------------------------------------------------
 
@@ -516,6 +636,22 @@ using registry_actor =
 }  // namespace keyfold::actors
 
 KEYFOLD_MESSAGE(notify_peer)
+KEYFOLD_MESSAGE(replica_online)
+KEYFOLD_MESSAGE(replica_offline)
+KEYFOLD_MESSAGE(replica_request)
+KEYFOLD_MESSAGE(retry_replica)
+KEYFOLD_MESSAGE(dial_peer)
+KEYFOLD_MESSAGE(peer_link_up)
+KEYFOLD_MESSAGE(peer_link_message)
+KEYFOLD_MESSAGE(peer_link_down)
+KEYFOLD_MESSAGE(hang_up)
+KEYFOLD_MESSAGE(get_peer)
+KEYFOLD_MESSAGE(peer_facts)
+KEYFOLD_MESSAGE(peer_online)
+KEYFOLD_MESSAGE(peer_offline)
+KEYFOLD_MESSAGE(peer_request)
+KEYFOLD_MESSAGE(peer_ledger_advanced)
+KEYFOLD_MESSAGE(neighbour_heard)
 KEYFOLD_MESSAGE(feed_grew)
 KEYFOLD_MESSAGE(end_session)
 KEYFOLD_MESSAGE(open_session)

@@ -23,6 +23,13 @@ struct queued_statement {
   int races_lost = 0;
 };
 
+/// The ledger is to be brought up to what a replica has.
+struct pull_from {
+  replica_actor replica;
+  bool is_relay = true;
+  std::vector<promise<answer>> waiting;
+};
+
 /// What of the ledger lies on disk.
 struct stored_ledger {
   explicit stored_ledger(std::shared_ptr<db::store> below) : store(std::move(below)) {}
@@ -41,14 +48,13 @@ struct ledger_actor_state {
   link_actor link;
   ledger_owner owner;
   std::deque<queued_statement> statements;  ///< the first is being appended
-  bool pulling = false;
-  std::set<workspace_id> withheld;  ///< whose bodies the relay did not give in this pull
-  std::vector<promise<answer>> refreshing;
+  std::deque<pull_from> pulls;              ///< the first is under way
+  std::set<workspace_id> withheld;          ///< whose bodies it did not give
 };
 
 using self_pointer = ledger_actor::stateful_pointer<ledger_actor_state>;
 
-void pull(self_pointer self);
+void begin_pull(self_pointer self);
 void append_first(self_pointer self);
 
 void report(const std::vector<ledger::incident>& incidents) {
@@ -84,35 +90,37 @@ expected<void> take(self_pointer self, const ledger::record& record) {
   return {};
 }
 
-/// Takes the records of an answer; gives how many there were.
-expected<std::size_t> take_all(self_pointer self, const net::answer_or_failure& got) {
+/// Takes the records of an answer.
+expected<void> take_all(self_pointer self, const net::answer_or_failure& got) {
   KEYFOLD_TRY(const auto said, read_answer<net::ledger_pull_answer>(got));
-  if (said.count == 0 || got->bulk.empty()) return 0;
+  if (said.count == 0 || got->bulk.empty()) return {};
   KEYFOLD_TRY(const auto list, net::decode_list(got->bulk.view()));
   for (const auto encoded : list) {
     KEYFOLD_TRY(const auto record, ledger::decode_record(encoded));
     KEYFOLD_CHECK(take(self, record));
   }
-  KEYFOLD_CHECK(publish(self));
-  return list.size();
+  // From a device the last record that is held comes again.
+  return self->state.disk->transaction.empty() ? expected<void>{} : publish(self);
 }
 
 void end_pull(self_pointer self, const expected<void>& result) {
   auto& s = self->state;
-  s.pulling = false;
+  auto done = std::move(s.pulls.front());
+  s.pulls.pop_front();
   if (!result) spdlog::info("ledger: not up to date: {}", result.error().message);
-  for (auto& waiting : std::exchange(s.refreshing, {}))
+  for (auto& waiting : done.waiting)
     waiting.deliver(result ? answer(s.current) : answer(fail(result)));
+  if (!s.pulls.empty()) begin_pull(self);
 }
 
 /// Asks for records; `next` goes on when they are taken.
 void request_records(self_pointer self, const net::ledger_pull& what,
-                     const std::function<void(std::size_t)>& next) {
-  self->request(self->state.link, caf::infinite, ask_for(what))
+                     const std::function<void()>& next) {
+  self->request(self->state.pulls.front().replica, caf::infinite, ask_for(what))
       .then(
           [self, next](const net::answer_or_failure& got) {
             const auto taken = take_all(self, got);
-            taken ? next(*taken) : end_pull(self, fail(taken));
+            taken ? next() : end_pull(self, taken);
           },
           [self](const caf::error& e) { end_pull(self, tl::unexpected(to_error(e))); });
 }
@@ -124,7 +132,7 @@ void pull_bodies(self_pointer self) {
     const auto missing = s.state->first_lacking(workspace);
     if (!missing || s.withheld.contains(workspace)) continue;
     return request_records(self, {*missing, workspace, records_per_pull},
-                           [self, workspace, missing](std::size_t) {
+                           [self, workspace, missing] {
                              auto& now = self->state;
                              if (now.state->first_lacking(workspace) == missing)
                                now.withheld.insert(workspace);
@@ -134,23 +142,36 @@ void pull_bodies(self_pointer self) {
   end_pull(self, {});
 }
 
-/// Brings the ledger up to the relay's head, batch by batch, then fetches the bodies that it lacks.
-void pull(self_pointer self) {
+/// Brings the ledger up to the replica's head, batch by batch, then fetches the bodies that it lacks. A device is asked for
+/// what stands at the present head too: where that is another record, the two receipts say who lies.
+void pull_records(self_pointer self) {
   auto& s = self->state;
-  s.pulling = true;
-  s.withheld.clear();
   const auto head = s.state->head();
-  const net::ledger_pull next{head ? head->seq.next() : ledger_seq{0}, std::nullopt,
-                              records_per_pull};
-  request_records(self, next,
-                  [self](std::size_t count) { count > 0 ? pull(self) : pull_bodies(self); });
+  auto from = ledger_seq{0};
+  if (head) from = s.pulls.front().is_relay ? head->seq.next() : head->seq;
+  request_records(self, {from, std::nullopt, records_per_pull}, [self, head] {
+    self->state.state->head() != head ? pull_records(self) : pull_bodies(self);
+  });
 }
 
-caf::result<answer> refresh(self_pointer self) {
+void begin_pull(self_pointer self) {
+  self->state.withheld.clear();
+  pull_records(self);
+}
+
+caf::result<answer> refresh(self_pointer self, const replica_actor& from) {
   auto& s = self->state;
   auto waiting = self->make_response_promise<answer>();
-  s.refreshing.push_back(waiting);
-  if (!s.pulling) pull(self);
+  const bool is_relay = !from;
+  const auto replica = is_relay ? replica_actor(s.link) : from;
+  const auto same = std::find_if(s.pulls.begin(), s.pulls.end(),
+                                 [&](const auto& each) { return each.replica == replica; });
+  if (same != s.pulls.end()) {
+    same->waiting.push_back(waiting);
+    return waiting;
+  }
+  s.pulls.push_back({replica, is_relay, {waiting}});
+  if (s.pulls.size() == 1) begin_pull(self);
   return waiting;
 }
 
@@ -217,7 +238,7 @@ ledger_actor::behavior_type ledger_behavior(self_pointer self, const ledger_opti
   (void)publish(self);  // says by itself why not
   return {
       [self](get_ledger) { return self->state.current; },
-      [self](refresh_ledger) { return refresh(self); },
+      [self](const refresh_ledger& request) { return refresh(self, request.from); },
       [self](const append_statement& request) { return append(self, request); },
   };
 }

@@ -20,6 +20,9 @@ net::message event_of(const relay::news::invitation_changed& e) {
   return net::make_message(
       net::invitation_changed{e.token, static_cast<net::invitation_state>(e.state)});
 }
+net::message event_of(const relay::news::delivered& e) {
+  return net::make_message(net::delivered{e.from, e.payload});
+}
 void leave_conduits(organization_pointer self, relay::session_number session) {
   for (const auto& [token, conduit] : state_of(self).conduits)
     self->send(conduit, close_session{session});

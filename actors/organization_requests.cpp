@@ -54,6 +54,8 @@ class handler {
         return with<net::invitation_cancel>();
       case net::message_kind::conduit_open:
         return with<net::conduit_open>();
+      case net::message_kind::deliver:
+        return with<net::deliver>();
       case net::message_kind::conduit_send:
         return at_conduit<net::conduit_send>();
       case net::message_kind::conduit_close:
@@ -99,6 +101,10 @@ class handler {
     deliver_answered(
         s_.core->append(from_, request_.request.bulk.view()),
         [](const bytes& receipt) { return say(net::empty_body{}, net::shared_bytes(receipt)); });
+  }
+
+  void on(const net::deliver& r) {
+    deliver_answered(s_.core->hand_on(from_, r.to, r.payload, wall_now()), say_done);
   }
 
   // -- feeds

@@ -31,14 +31,10 @@ caf::result<T> checked(workspace_pointer self, T found) {
   return caf::make_error(caf::sec::runtime_error, failed->message);
 }
 
-std::set<node_id> pending_of(const workspace_state& s) {
-  return s.engine.pending_nodes();
-}
-
 expected<listed_entry> find(workspace_pointer self, const path& at) {
   auto& s = state_of(self);
   KEYFOLD_TRY(auto found, s.engine.find(at));
-  const auto state = state_of_entry(s, found, pending_of(s));
+  const auto state = state_of_entry(s, found, pending_nodes(s));
   return listed_entry{std::move(found), state};
 }
 
@@ -47,7 +43,7 @@ expected<std::vector<listed_entry>> list(workspace_pointer self, const path& at)
   KEYFOLD_TRY(const auto folder, s.engine.find(at));
   if (folder.kind != workspace::node_kind::folder)
     return fail(errc::not_a_folder, "that is no folder");
-  const auto pending = pending_of(s);
+  const auto pending = pending_nodes(s);
   std::vector<listed_entry> out;
   for (auto& child : s.engine.list(folder)) {
     const auto state = state_of_entry(s, child, pending);
@@ -288,14 +284,15 @@ workspace_actor::behavior_type behavior(workspace_pointer self) {
       [self](const restore_past& r) { return finish(self, restore(self, r)); },
       [self](const publish_changes& r) { return finish(self, publish_all(self, r)); },
       [self](const objects_stored& r) {
-        if (auto& s = state_of(self); s.push_connected)
-          carry_out(self, s.push.upload_ahead(r.objects));
+        for (auto& [number, replica] : state_of(self).replicas)
+          if (replica.push_connected)
+            carry_out(self, replica, replica.push->upload_ahead(r.objects));
       },
       [self](const want_objects& r) { return fetch_objects(self, r); },
       [self](const pass_object& r) { return fetch_to_pass(self, r); },
       [self](get_ledger) { return state_of(self).ledger.now; },
       [self](const get_workspace_status& r) { return checked(self, status_of(self, r)); },
-      [self](sync_now) { return begin_sync(self); },
+      [self](const sync_now& r) { return begin_sync(self, r); },
       [self](const set_mirror& r) { return change_mirror(self, r); },
       [self](start_mirror_again) {
         auto& s = state_of(self);  // by now a person may have ended it, or begun another
@@ -303,13 +300,12 @@ workspace_actor::behavior_type behavior(workspace_pointer self) {
       },
       [self](const answer_brake& r) { return forward_brake(self, r); },
       [self](const ledger_changed& r) { take_ledger(self, r.ledger); },
-      [self](const relay_online&) { went_online(self); },
-      [self](const relay_offline& r) { went_offline(self, r.why); },
+      [self](const replica_online& r) { went_online(self, r); },
+      [self](const replica_offline& r) { went_offline(self, r); },
+      [self](const replica_request& r) { return answer_replica(self, r); },
       [self](const entries_came& r) { take_entries(self, r.bulk); },
       [self](const objects_wanted& r) { put_again(self, r); },
-      [self](tick) {
-        if (state_of(self).online) carry_out(self, state_of(self).push.retry());
-      },
+      [self](const retry_replica& r) { retry_push(self, r.number); },
   };
 }
 
@@ -317,20 +313,17 @@ struct beginning {
   workspace_options options;
   ledger_view ledger;
   ledger_actor ledger_of;
-  link_actor link;
   disk_actor disk;
-  bool online;
 };
 
 workspace_actor::behavior_type run(workspace_pointer self, const std::shared_ptr<beginning>& from) {
   self->state.inside = std::make_unique<workspace_state>(from->options, from->ledger);
   auto& s = state_of(self);
   s.ledger_of = from->ledger_of;
-  s.link = from->link;
   s.disk = from->disk;
   s.rebuilding = is_rebuilding(*s.options.objects.store, s.options.workspace);
+  load_unshared(s);
   take_ledger(self, from->ledger);
-  if (from->online) went_online(self);
   const auto folder = mirrored_folder(s);
   if (folder && s.rebuilding)
     s.mirror_said = std::make_shared<mirror_report>(
@@ -357,20 +350,42 @@ workspace_state::workspace_state(workspace_options o, const ledger_view& ledger_
           },
           {options.organization, options.workspace, options.device, options.objects.local_key,
            [] { return static_cast<std::uint64_t>(wall_now().count()); }},
-          system_random()),
-      push(engine.feeds(), engine.journal(), options.device,
-           [this](const object_id& id) -> std::optional<std::size_t> {
-             const auto size = options.objects.objects->size_of(id);
-             if (!size || !*size) return std::nullopt;
-             return static_cast<std::size_t>(**size);
-           }),
-      pull(engine.feeds()) {
+          system_random()) {
   ledger.now = ledger_now;
 }
 
 ledger::role workspace_state::role() const {
   const auto* fold = ledger.now->state.workspace(options.workspace);
   return fold == nullptr ? ledger::role::none : fold->role_of(options.user);
+}
+
+replica_link* workspace_state::find(replica::replica_number number) {
+  const auto found = replicas.find(number);
+  return found == replicas.end() ? nullptr : &found->second;
+}
+
+const replica_link* workspace_state::relay() const {
+  for (const auto& [number, replica] : replicas)
+    if (replica.is_relay()) return &replica;
+  return nullptr;
+}
+
+replica_link* workspace_state::relay() {
+  const auto* found = std::as_const(*this).relay();
+  return found == nullptr ? nullptr : find(found->number);
+}
+
+std::optional<error> workspace_state::stalled() const {
+  if (const auto* at_relay = relay()) return at_relay->stalled;
+  for (const auto& [number, replica] : replicas)
+    if (replica.stalled) return replica.stalled;
+  return std::nullopt;
+}
+
+std::uint64_t workspace_state::uploading() const {
+  std::uint64_t sum = 0;
+  for (const auto& [number, replica] : replicas) sum += replica.uploading;
+  return sum;
 }
 
 workspace_holder::~workspace_holder() {
@@ -380,7 +395,10 @@ workspace_holder::~workspace_holder() {
 
 void end_rebuilding(workspace_pointer self) {
   auto& s = state_of(self);
-  if (!s.rebuilding || !s.pull.streaming() || !s.pull.behind().empty()) return;
+  const auto* relay = s.relay();
+  if (!s.rebuilding || relay == nullptr || !relay->pull.streaming() ||
+      !relay->pull.behind().empty())
+    return;
   s.rebuilding = false;
   const auto saved = saved_changes(s.transaction, s.options.workspace);
   const auto restored = s.engine.restore(saved);
@@ -406,16 +424,15 @@ expected<void> commit(workspace_pointer self) {
     return committed;
   }
   if (s.mirror && !changed.folders.empty()) self->send(s.mirror, folders_changed{changed.folders});
-  if (s.push_connected) carry_out(self, s.push.changed());
+  push_changes(self);
   return {};
 }
 
 workspace_actor spawn_workspace(caf::actor_system& system, workspace_options options,
                                 const ledger_view& ledger, const ledger_actor& ledger_of,
-                                const link_actor& link, const disk_actor& disk, bool online) {
+                                const disk_actor& disk) {
   return system.spawn<caf::detached>(
-      run, std::make_shared<beginning>(
-               beginning{std::move(options), ledger, ledger_of, link, disk, online}));
+      run, std::make_shared<beginning>(beginning{std::move(options), ledger, ledger_of, disk}));
 }
 
 }  // namespace keyfold::actors

@@ -19,7 +19,7 @@ struct workspace_options {
 /// mirrored again.
 [[nodiscard]] workspace_actor spawn_workspace(caf::actor_system& system, workspace_options options,
                                               const ledger_view& ledger,
-                                              const ledger_actor& ledger_of, const link_actor& link,
-                                              const disk_actor& disk, bool online);
+                                              const ledger_actor& ledger_of,
+                                              const disk_actor& disk);
 
 }  // namespace keyfold::actors

@@ -12,6 +12,11 @@ using done = expected<void>;
 
 constexpr std::size_t expected_object_size = 2 * 1024 * 1024;
 
+error nobody_near() {
+  return {errc::unreachable,
+          "the content is not here, and neither the relay nor another device can be reached"};
+}
+
 /// Whoever waited for the object is told; `why`: it cannot be had now.
 void settle_wants(workspace_state& s, const object_id& object, const std::optional<error>& why) {
   for (auto at = s.wants.begin(); at != s.wants.end();) {
@@ -83,13 +88,14 @@ void take_fetched(workspace_pointer self, replica::replica_number from, const ob
 void get_object(workspace_pointer self, const replica::get_object& wanted) {
   ask request = ask_for(net::object_get{state_of(self).options.workspace, wanted.object, 0, 0}, {},
                         bulk_timeout);
-  ask_relay(self, std::move(request), [self, wanted](const net::answer_or_failure& got) {
-    if (got) return take_fetched(self, wanted.replica, wanted.object, got->bulk);
-    // Not that it lacks it: the link says next that it is down.
-    if (got.error().why.code == errc::disconnected) return;
-    spdlog::info("object {}: {}", to_text(wanted.object), got.error().why.message);
-    carry_out(self, state_of(self).fetch.lacks(wanted.replica, wanted.object));
-  });
+  ask_replica(self, wanted.replica, std::move(request),
+              [self, wanted](replica_link&, const net::answer_or_failure& got) {
+                if (got) return take_fetched(self, wanted.replica, wanted.object, got->bulk);
+                // Not that it lacks it: the link says next that it is down.
+                if (got.error().why.code == errc::disconnected) return;
+                spdlog::info("object {}: {}", to_text(wanted.object), got.error().why.message);
+                carry_out(self, state_of(self).fetch.lacks(wanted.replica, wanted.object));
+              });
 }
 
 }  // namespace
@@ -116,9 +122,7 @@ caf::result<done> fetch_objects(workspace_pointer self, const want_objects& requ
   for (const auto& object : request.objects)
     if (!s.options.objects.objects->has(object).value_or(false)) want.missing.insert(object);
   if (want.missing.empty()) return done{};
-  if (!s.online)
-    return done(
-        fail(errc::unreachable, "the content is not here, and the relay cannot be reached"));
+  if (s.replicas.empty()) return done(tl::unexpected(nobody_near()));
   want.answer = self->make_response_promise<done>();
   const auto answer = want.answer;
   const auto missing = want.missing;
@@ -130,9 +134,7 @@ caf::result<done> fetch_objects(workspace_pointer self, const want_objects& requ
 caf::result<expected<passed_object>> fetch_to_pass(workspace_pointer self,
                                                    const pass_object& request) {
   auto& s = state_of(self);
-  if (!s.online)
-    return expected<passed_object>(
-        fail(errc::unreachable, "the content is not here, and the relay cannot be reached"));
+  if (s.replicas.empty()) return expected<passed_object>(tl::unexpected(nobody_near()));
   auto answer = self->make_response_promise<expected<passed_object>>();
   s.passing.emplace(request.object, answer);
   carry_out(self, s.fetch.want(request.object, expected_object_size, 1));

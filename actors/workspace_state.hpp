@@ -1,5 +1,6 @@
-// The workspace actor's inside, in four parts: files (workspace.cpp), replication (workspace_sync.cpp), fetched objects
-// (workspace_fetch.cpp) and what is said of it (workspace_status.cpp).
+// The workspace actor's inside, in parts: files (workspace.cpp), replicas that come and go (workspace_replicas.cpp), sending
+// to them (workspace_push.cpp), `sync` (workspace_sync.cpp), fetched objects (workspace_fetch.cpp), answers to other devices
+// (workspace_host.cpp), and what is said of it (workspace_status.cpp).
 #pragma once
 
 #include <list>
@@ -54,7 +55,39 @@ struct sync_request {
     applied
   } at = phase::scanning;
   std::uint64_t number = 0;
+  bool peer = false;  ///< a device shall hold it all; else the relay
   done_promise answer;
+};
+
+/// A replica within reach, as this workspace deals with it: all that it has seen of it goes with the connection.
+struct replica_link {
+  replica_link(const replica_online& said, const workspace::engine& engine)
+      : number(said.number), to(said.to), device(said.device), pull(engine.feeds()) {}
+
+  replica::replica_number number;
+  replica_actor to;
+  std::optional<device_id> device;  ///< nullopt: the relay
+  replica::pull pull;
+  std::unique_ptr<replica::push> push;
+  bool entitled =
+      false;  ///< this user may read, and so may the other device's: entries are exchanged
+  bool push_connected = false;
+  bool push_idle = false;
+  bool securing = false;         ///< a device: contents are put there as well, until that is done
+  std::optional<error> stalled;  ///< why pushing stands still
+  std::chrono::seconds next_retry{2};  ///< of what stands still
+  std::uint64_t uploading = 0;         ///< puts under way
+
+  [[nodiscard]] bool is_relay() const { return !device; }
+  /// All that was known when it was last asked is here, and it has all that is here.
+  [[nodiscard]] bool even() const {
+    return pull.streaming() && pull.behind().empty() && push_connected && push_idle;
+  }
+};
+/// An own entry that is signed, and that no other replica is known to hold: its changes show as `local`.
+struct unshared_entry {
+  entry_hash hash;
+  std::optional<std::set<node_id>> nodes;  ///< that it changes; once somebody asked
 };
 /// Somebody waits for objects.
 struct wanted_objects {
@@ -70,32 +103,30 @@ struct workspace_state {
   db::transaction transaction;
   db::prefixed view;
   workspace::engine engine;
-  replica::push push;
-  replica::pull pull;
   replica::fetch fetch;
+  std::map<replica::replica_number, replica_link> replicas;
+  std::map<std::uint64_t, unshared_entry> unshared;  ///< by their number of arrival
 
   ledger_actor ledger_of;
-  link_actor link;
   disk_actor disk;
   mirror_actor mirror;
   std::shared_ptr<mirror_report> mirror_said;
   std::optional<done_promise> unmirroring;  ///< waits for the mirror's end
 
-  bool online = false;
-  replica::replica_number connection = 0;  ///< counts connections to the relay
-  bool push_connected = false;
-  bool push_idle = false;
   bool rotating = false;
-  bool rebuilding = false;       ///< of a new database: the past is not back yet (rebuild.hpp)
-  std::optional<error> stalled;  ///< why pushing stands still
-  std::chrono::seconds next_retry{2};  ///< of what stands still
-  std::uint64_t uploading = 0;         ///< puts under way
+  bool rebuilding = false;  ///< of a new database: the past is not back yet (rebuild.hpp)
   std::uint64_t last_sync = 0;
   std::list<sync_request> syncs;
   std::list<wanted_objects> wants;
   std::multimap<object_id, promise<expected<passed_object>>> passing;  ///< who waits for what
 
   [[nodiscard]] ledger::role role() const;
+  [[nodiscard]] replica_link* find(replica::replica_number number);
+  [[nodiscard]] replica_link* relay();  ///< nullptr while it is away
+  [[nodiscard]] const replica_link* relay() const;
+  /// Why sending stands still: to the relay, or, without it, to a device.
+  [[nodiscard]] std::optional<error> stalled() const;
+  [[nodiscard]] std::uint64_t uploading() const;
 };
 
 /// Actor states are made without arguments; the real one comes with the behaviour.
@@ -124,15 +155,17 @@ inline constexpr net::instant bulk_timeout{120'000};
 
 void advance_syncs(workspace_pointer self);
 
-/// Asks the relay; the answer is void if the connection is another one by then.
+/// Asks a replica; the answer is void if it has gone by then.
 template <class Then>
-void ask_relay(workspace_pointer self, ask request, Then then) {
-  const auto connection = state_of(self).connection;
-  self->request(state_of(self).link, caf::infinite, std::move(request))
+void ask_replica(workspace_pointer self, replica::replica_number number, ask request, Then then) {
+  const auto* replica = state_of(self).find(number);
+  if (replica == nullptr) return;
+  self->request(replica->to, caf::infinite, std::move(request))
       .then(
-          [self, connection, then](const net::answer_or_failure& got) {
-            if (state_of(self).connection != connection || !state_of(self).online) return;
-            then(got);
+          [self, number, then](const net::answer_or_failure& got) {
+            auto* from = state_of(self).find(number);
+            if (from == nullptr) return;
+            then(*from, got);
             advance_syncs(self);
           },
           [](const caf::error&) {});
@@ -147,19 +180,59 @@ void carry_out(workspace_pointer self, const replica::fetch::effects& effects);
 /// Nobody answers now: whoever waits for objects is told.
 void end_wants(workspace_state& s, const error& why);
 
-// workspace_sync.cpp
-void went_online(workspace_pointer self);
-void went_offline(workspace_pointer self, const error& why);
+// workspace_replicas.cpp
+void went_online(workspace_pointer self, const replica_online& said);
+void went_offline(workspace_pointer self, const replica_offline& said);
 void take_ledger(workspace_pointer self, const ledger_view& ledger);
+/// Entries of the relay's.
 void take_entries(workspace_pointer self, const net::shared_bytes& bulk);
+/// Entries that a replica gave: verified, applied, committed; nullopt when that failed.
+[[nodiscard]] std::optional<workspace::received> take_batch(workspace_pointer self,
+                                                            replica::replica_number from,
+                                                            std::span<const feed::entry> entries);
+[[nodiscard]] expected<std::vector<feed::entry>> decode_entries(const net::shared_bytes& bulk);
+/// Asks anew what the replica holds.
+void ask_anew(workspace_pointer self, replica_link& replica);
+/// Brings the ledger forward from that replica, and goes on if it is still there.
+void refresh_ledger_then(workspace_pointer self, replica::replica_number from,
+                         const std::function<void(workspace_pointer, replica_link&)>& then);
+void carry_out(workspace_pointer self, replica_link& replica,
+               const replica::pull::effects& effects);
+
+// workspace_push.cpp
+[[nodiscard]] std::unique_ptr<replica::push> make_push(const workspace_state& s,
+                                                       bool objects_first);
+/// The replica holds `heads`: what it lacks is sent from now on.
+void begin_push(workspace_pointer self, replica_link& replica,
+                const std::vector<ledger::feed_head>& heads);
+/// To the device also contents are put, of all own changes that it is not known to hold whole.
+void secure(workspace_pointer self, replica_link& replica);
+/// The journal or the feeds have grown.
+void push_changes(workspace_pointer self);
+/// What is signed and perhaps nowhere else, as the database says at the start.
+void load_unshared(workspace_state& s);
+void retry_push(workspace_pointer self, replica::replica_number number);
 void put_again(workspace_pointer self, const objects_wanted& request);
-void carry_out(workspace_pointer self, const replica::push::effects& effects);
-void carry_out(workspace_pointer self, const replica::pull::effects& effects);
-[[nodiscard]] caf::result<expected<void>> begin_sync(workspace_pointer self);
+void carry_out(workspace_pointer self, replica_link& replica,
+               const replica::push::effects& effects);
+
+// workspace_sync.cpp
+[[nodiscard]] caf::result<expected<void>> begin_sync(workspace_pointer self,
+                                                     const sync_now& wanted);
+/// Syncs that wait for a replica fail when there is none any more that could do.
+void end_hopeless_syncs(workspace_pointer self, const error& why);
+void end_syncs(workspace_pointer self, const error& why);
+
+// workspace_host.cpp
+/// Answers another device.
+[[nodiscard]] caf::result<net::answer_or_failure> answer_replica(workspace_pointer self,
+                                                                 const replica_request& request);
 
 // workspace_status.cpp
 [[nodiscard]] workspace_status status_of(workspace_pointer self,
                                          const get_workspace_status& wanted);
+/// Nodes with changes that no other replica is known to hold.
+[[nodiscard]] std::set<node_id> pending_nodes(workspace_state& s);
 /// What is said of one shown entry; `pending`: nodes with changes that are not sent.
 [[nodiscard]] file_state state_of_entry(const workspace_state& s,
                                         const workspace::shown_entry& entry,

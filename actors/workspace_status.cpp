@@ -30,7 +30,7 @@ bool is_fetched(const workspace_state& s, const workspace::node_content& content
 /// Why a content that is not here could not be fetched; nullopt where nobody tried.
 std::optional<std::string> why_remote(const workspace_state& s,
                                       const workspace::shown_entry& entry) {
-  if (!s.online) return "offline";
+  if (s.replicas.empty()) return "offline";
   const auto* file = std::get_if<workspace::file_content>(&entry.version->content);
   const bool lost = file != nullptr &&
                     std::any_of(file->chunks.begin(), file->chunks.end(), [&](const auto& chunk) {
@@ -74,19 +74,38 @@ std::string overall(const workspace_state& s, bool pending) {
   if (const auto ill = s.options.objects.health->trouble())
     return std::string(to_string(ill->code));
   if (s.engine.read_only()) return "update_needed";
-  if (s.stalled && s.stalled->code == errc::role_insufficient) return "read_only";
+  const auto stalled = s.stalled();
+  if (stalled && stalled->code == errc::role_insufficient) return "read_only";
   if (s.mirror_said && has_unwritable(*s.mirror_said)) return "read_only";
-  if (pending && s.stalled && is_failure(*s.stalled)) return "stalled";
-  if (pending) return s.online && !s.stalled ? "syncing" : "local";
-  return s.online ? "synced" : "offline";
+  if (pending && stalled && is_failure(*stalled)) return "stalled";
+  if (pending) return s.replicas.empty() || stalled ? "local" : "syncing";
+  return s.replicas.empty() ? "offline" : "synced";
+}
+
+std::vector<replica_status> replicas_of(const workspace_state& s) {
+  std::vector<replica_status> out;
+  for (const auto& [number, replica] : s.replicas)
+    if (replica.entitled)
+      out.push_back({replica.device, replica.push_connected && replica.push_idle,
+                     replica.pull.behind().size()});
+  return out;
 }
 
 }  // namespace
 
+std::set<node_id> pending_nodes(workspace_state& s) {
+  auto out = s.engine.pending_nodes();
+  for (auto& [arrival, entry] : s.unshared) {
+    if (!entry.nodes) entry.nodes = s.engine.nodes_in(entry.hash);
+    out.insert(entry.nodes->begin(), entry.nodes->end());
+  }
+  return out;
+}
+
 file_state state_of_entry(const workspace_state& s, const workspace::shown_entry& entry,
                           const std::set<node_id>& pending) {
   if (pending.contains(entry.node))
-    return s.uploading > 0 ? file_state::uploading : file_state::local;
+    return s.uploading() > 0 ? file_state::uploading : file_state::local;
   if (entry.conflict_copy) return file_state::conflict;
   if (!entry.version || is_here(s, entry.version->content)) return file_state::synced;
   return is_fetched(s, entry.version->content) ? file_state::downloading : file_state::remote;
@@ -97,19 +116,23 @@ workspace_status status_of(workspace_pointer self, const get_workspace_status& w
   workspace_status out;
   const auto journal = s.engine.pending();
   const auto totals = s.engine.tree().count();
-  out.online = s.online;
-  out.up = journal.entries + s.uploading;
-  out.down = s.pull.behind().size() + s.fetch.wanted();
+  const auto stalled = s.stalled();
+  out.online = s.relay() != nullptr;
+  out.replicas = replicas_of(s);
+  out.up = journal.entries + s.unshared.size() + s.uploading();
+  out.down = s.fetch.wanted();
+  for (const auto& [number, replica] : s.replicas)
+    if (replica.entitled) out.down += replica.pull.behind().size();
   out.total_files = totals.files;
   out.total_bytes = totals.bytes;
   out.state = overall(s, out.up > 0 || out.down > 0);
   if (s.mirror_said) out.mirror = s.mirror_said->folder();
   if (s.mirror_said && s.mirror_said->trouble()) out.trouble = s.mirror_said->trouble();
   if (!out.trouble) out.trouble = s.options.objects.health->trouble();
-  if (!out.trouble && s.stalled && is_failure(*s.stalled)) out.trouble = s.stalled;
+  if (!out.trouble && stalled && is_failure(*stalled)) out.trouble = stalled;
   if (!wanted.files) return out;
   if (const auto root = s.engine.find({}))
-    walk(s, *root, "", s.engine.pending_nodes(), wanted.all, out.files);
+    walk(s, *root, "", pending_nodes(s), wanted.all, out.files);
   if (s.mirror_said)
     for (auto& file : s.mirror_said->files()) out.files.push_back(std::move(file));
   return out;

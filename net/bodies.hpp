@@ -23,6 +23,7 @@ inline constexpr std::size_t max_cell_hashes = 1024;
 inline constexpr std::size_t max_sealed_about = 2048;
 inline constexpr std::size_t max_invitations = 100;
 inline constexpr std::size_t max_conduit_payload = 64 * 1024;
+inline constexpr std::size_t max_delivery = 4096;
 
 /// The body of requests and answers that say nothing.
 struct empty_body {
@@ -412,6 +413,26 @@ struct conduit_event {
     return layout(self.token, self.attempt, self.what, at_most(self.payload, max_conduit_payload));
   }
   bool operator==(const conduit_event&) const = default;
+};
+
+// 60, 61 deliver
+
+/// A message for another device of the organization, sealed for it: the relay hands it on as it is, or refuses
+/// it with `peer_absent`. The answer is empty_body.
+struct deliver {
+  static constexpr message_kind kind = message_kind::deliver;
+  device_id to;
+  bytes payload;
+  static auto fields(auto& self) { return layout(self.to, at_most(self.payload, max_delivery)); }
+  bool operator==(const deliver&) const = default;
+};
+/// `from` is the relay's word; who wrote the payload is told by what is in it.
+struct delivered {
+  static constexpr message_kind kind = message_kind::delivered;
+  device_id from;
+  bytes payload;
+  static auto fields(auto& self) { return layout(self.from, at_most(self.payload, max_delivery)); }
+  bool operator==(const delivered&) const = default;
 };
 
 // 70 organization create

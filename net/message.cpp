@@ -35,6 +35,8 @@ constexpr std::array kinds{
     kind_facts{conduit_send, role::request, bulk_rule::none, "conduit send"},
     kind_facts{conduit_close, role::request, bulk_rule::none, "conduit close"},
     kind_facts{conduit_event, role::event, bulk_rule::none, "conduit"},
+    kind_facts{deliver, role::request, bulk_rule::none, "deliver"},
+    kind_facts{delivered, role::event, bulk_rule::none, "delivered"},
     kind_facts{organization_create, role::request, bulk_rule::required, "organization create"},
 };
 

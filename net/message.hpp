@@ -40,6 +40,8 @@ enum class message_kind : std::uint8_t {
   conduit_send = 54,
   conduit_close = 55,
   conduit_event = 56,
+  deliver = 60,
+  delivered = 61,
   organization_create = 70,
 };
 

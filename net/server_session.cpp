@@ -6,6 +6,7 @@ server_session::server_session(instant now, const server_options& options)
     : options_(options),
       started_(now),
       alive_(now, options.ping_after, options.gone_after),
+      last_ping_(options.pings_from),
       idle_talk_since_(now) {}
 
 server_effects server_session::received(const message& m, instant now) {
@@ -70,7 +71,8 @@ server_effects server_session::on_answer(const message& m) {
     state_ = state::ended;
     return {effect::closed{{errc::session_closed, "the peer ended its session"}}};
   }
-  if (m.request_id > last_ping_) return end({errc::unasked, "an answer to nothing that was asked"});
+  if (m.request_id > last_ping_ || m.request_id <= options_.pings_from)
+    return end({errc::unasked, "an answer to nothing that was asked"});
   return on_pong(m.request_id);
 }
 

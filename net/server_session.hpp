@@ -27,6 +27,7 @@ struct server_options {
   instant ping_after{15'000};
   instant gone_after{60'000};
   std::size_t event_window = 8 * 1024 * 1024;  ///< bytes of events not passed by an answered ping
+  std::uint64_t pings_from = 0;                ///< request ids of its own pings are above this
   // Tuning
   std::size_t max_bulk_under_way =
       12 * 1024 * 1024;  ///< the client's put credit and one message more

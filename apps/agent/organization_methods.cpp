@@ -1,4 +1,4 @@
-// version, agent.status, agent.stop, unlock, lock, org.*, user.list, device.list
+// version, agent.status, agent.stop, unlock, lock, org.*, user.list, device.list, peers
 #include <unistd.h>
 
 #include "apps/agent/api.hpp"
@@ -40,8 +40,10 @@ std::optional<actors::device_facts> facts_of(api_context& context, const known_d
 
 expected<json> agent_status(api_context& context, const parameters&) {
   auto devices = json::array();
+  auto listen = json::array();
   for (const auto& device : context.agent_of.devices()) {
     const auto facts = facts_of(context, device);
+    if (facts && facts->listens) listen.push_back(*facts->listens);
     devices.push_back({{"organization", device.header.organization_name},
                        {"device", to_text(device.header.device)},
                        {"label", device.header.label},
@@ -53,7 +55,7 @@ expected<json> agent_status(api_context& context, const parameters&) {
   return json{{"running", true},
               {"pid", getpid()},
               {"home", context.agent_of.home().data.string()},
-              {"listen", json::array()},
+              {"listen", listen},
               {"devices", devices}};
 }
 
@@ -160,6 +162,35 @@ expected<json> list_devices(api_context& context, const parameters& p) {
   return out;
 }
 
+json peer_row(const actors::device_facts& device, const actors::known_peer& peer,
+              const actors::peer_facts& facts) {
+  const auto* record = device.ledger->state.organization().device(peer.device);
+  const auto label = device.ledger->keys.label_of(*record);
+  const auto since = facts.direct ? facts.since : peer.relayed_since;
+  return {{"device", to_text(peer.device)},
+          {"user", to_text(peer.user)},
+          {"label", label ? json(*label) : json(nullptr)},
+          {"link", facts.direct ? "direct" : "relayed"},
+          {"endpoint", facts.direct ? json(facts.endpoint) : json(nullptr)},
+          {"since", time_of_ms(static_cast<std::uint64_t>(since.count()))},
+          {"sent", facts.sent},
+          {"received", facts.received}};
+}
+
+expected<json> list_peers(api_context& context, const parameters& p) {
+  KEYFOLD_TRY(const auto device, device_of(context, p));
+  auto out = json::array();
+  for (const auto& peer : device.peers) {
+    actors::peer_facts facts;
+    if (peer.direct)
+      facts = context.agent_of.ask<actors::peer_facts>(*peer.direct, actors::get_peer{})
+                  .value_or(actors::peer_facts{});
+    if (facts.direct || peer.relayed_since.count() != 0)
+      out.push_back(peer_row(device, peer, facts));
+  }
+  return out;
+}
+
 }  // namespace
 
 void add_organization_methods(method_table& table) {
@@ -184,6 +215,7 @@ void add_organization_methods(method_table& table) {
   table["org.info"] = organization_info;
   table["user.list"] = list_users;
   table["device.list"] = list_devices;
+  table["peers"] = list_peers;
 }
 
 }  // namespace keyfold::apps

@@ -243,10 +243,15 @@ json status_document(const std::string& name, const actors::workspace_status& st
                      {"reason", file.reason ? json(*file.reason) : json(nullptr)}});
     if (file.reason == "bad_name") files.back()["path_bytes"] = to_base64url(as_bytes(file.path));
   }
+  auto replicas = json::array();
+  for (const auto& replica : status.replicas)
+    replicas.push_back({{"device", replica.device ? json(to_text(*replica.device)) : json(nullptr)},
+                        {"has_all", replica.has_all},
+                        {"behind", replica.behind}});
   return {{"workspace", name},
           {"state", status.state},
           {"online", status.online},
-          {"trouble", error_document(status.trouble)},
+          {"replicas", replicas},
           {"pending", {{"up", status.up}, {"down", status.down}}},
           {"trouble", status.trouble ? json{{"code", to_string(status.trouble->code)},
                                             {"message", status.trouble->message}}
@@ -276,13 +281,20 @@ expected<json> status(api_context& context, const parameters& p) {
   return out;
 }
 
-expected<json> sync(api_context& context, const parameters& p) {
+/// With the relay what others did to the ledger is known first; without it, what is known counts.
+expected<target> sync_target_of(api_context& context, const parameters& p, bool peer) {
+  if (peer) return target_of(context, p);
   KEYFOLD_TRY(const auto before, device_of(context, p));
   KEYFOLD_CHECK(require_online(context, before, p));
-  KEYFOLD_TRY(const auto at, current_target_of(context, p));
+  return current_target_of(context, p);
+}
+
+expected<json> sync(api_context& context, const parameters& p) {
+  const bool peer = p.flag("peer");
+  KEYFOLD_TRY(const auto at, sync_target_of(context, p, peer));
   const auto timeout = p.duration("timeout", std::chrono::seconds(60));
-  KEYFOLD_TRY(const auto done, context.agent_of.ask<expected<void>>(at.workspace.actor,
-                                                                    actors::sync_now{}, timeout));
+  KEYFOLD_TRY(const auto done, context.agent_of.ask<expected<void>>(
+                                   at.workspace.actor, actors::sync_now{peer}, timeout));
   KEYFOLD_CHECK(done);
   return ok();
 }

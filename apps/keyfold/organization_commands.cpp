@@ -60,6 +60,14 @@ void print_devices(const json& list) {
   print_table({"LABEL", "THIS", "PURPOSE", "CREATED", "DEVICE"}, rows);
 }
 
+void print_peers(const json& peers) {
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& p : peers)
+    rows.push_back({cell(p["label"]), cell(p["link"]), cell(p["since"]), cell(p["sent"]),
+                    cell(p["received"]), cell(p["endpoint"]), cell(p["device"])});
+  print_table({"LABEL", "LINK", "SINCE", "SENT", "RECEIVED", "ENDPOINT", "DEVICE"}, rows);
+}
+
 }  // namespace
 
 void add_organization_commands(commander& c) {
@@ -98,6 +106,10 @@ void add_organization_commands(commander& c) {
   device->add_subcommand("list", "Your devices")->callback([&c] {
     c.call("device.list", json::object(), print_devices);
   });
+
+  c.app()
+      .add_subcommand("peers", "Other devices within reach: directly, or through the relay")
+      ->callback([&c] { c.call("peers", json::object(), print_peers); });
 
   c.app().add_subcommand("version", "Version and commit of this program")->callback([&c] {
     c.succeed({{"version", version()}, {"commit", commit()}}, [](const json& v) {

@@ -123,7 +123,9 @@ void add_workspace_commands(commander& c) {
   });
   auto* sync = c.app().add_subcommand("sync", "Wait until all changes known now are exchanged");
   const auto sw = positional(sync, "WORKSPACE");
-  sync->callback([=, &c] { c.call("sync", {{"workspace", *sw}}); });
+  auto peer = std::make_shared<bool>(false);
+  sync->add_flag("--peer", *peer, "With another device, contents included, instead of the relay");
+  sync->callback([=, &c] { c.call("sync", {{"workspace", *sw}, {"peer", *peer}}); });
 }
 
 }  // namespace keyfold::apps

@@ -117,4 +117,28 @@ record strip_for(const state& s, ledger_seq seq, user_id user) {
   return out;
 }
 
+expected<pulled> pull_for(const state& s, user_id user, ledger_seq from,
+                          const std::optional<workspace_id>& workspace, std::size_t max) {
+  if (workspace && !may_have_bodies(s, user, workspace))
+    return fail(errc::role_insufficient, "no right to the certificates of that workspace");
+  pulled out{s.head()->seq, {}};
+  std::size_t size = 0;
+  const auto take = [&](ledger_seq seq) {
+    auto encoded = encode_record(strip_for(s, seq, user));
+    size += encoded.size();
+    if (!out.records.empty() && (size > max_pull_bytes || out.records.size() >= max)) return false;
+    out.records.push_back(std::move(encoded));
+    return true;
+  };
+  max = std::clamp<std::size_t>(max, 1, max_pull_records);
+  if (workspace) {
+    for (const auto seq : positions_about(s, *workspace))
+      if (seq >= from && !take(seq)) break;
+  } else {
+    for (auto seq = from; seq <= out.head; seq = seq.next())
+      if (!take(seq)) break;
+  }
+  return out;
+}
+
 }  // namespace keyfold::ledger

@@ -36,4 +36,18 @@ using accepted_heads = std::function<std::vector<feed_head>(workspace_id, user_i
 /// his. `seq` must be held.
 [[nodiscard]] record strip_for(const state& s, ledger_seq seq, user_id user);
 
+inline constexpr std::size_t max_pull_bytes = 3584 * 1024;  ///< a message has 4 MiB
+inline constexpr std::size_t max_pull_records = 1000;
+/// What a replica answers to a pull.
+struct pulled {
+  ledger_seq head;             ///< its own
+  std::vector<bytes> records;  ///< encoded, as the reader may have them
+};
+/// The records from `from` on, at most `max` of them, within these bounds; with a workspace those of its scope, and the
+/// revocations about it: `errc::role_insufficient` for a user who may not have their bodies. Of a ledger
+/// that is not empty.
+[[nodiscard]] expected<pulled> pull_for(const state& s, user_id user, ledger_seq from,
+                                        const std::optional<workspace_id>& workspace,
+                                        std::size_t max);
+
 }  // namespace keyfold::ledger

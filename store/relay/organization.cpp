@@ -135,6 +135,22 @@ void organization::tell_presence(device_id device, bool online, session_number b
     if (session != but) out.push_back({session, news::presence{device, online}});
 }
 
+answered<void> organization::hand_on(session_number session, device_id to, bytes payload,
+                                     timestamp now) {
+  effects out;
+  auto done = [&]() -> expected<void> {
+    KEYFOLD_TRY(const auto who, require(session));
+    if (payload.size() > max_handed_on) return fail(errc::too_large, "a message beyond its limit");
+    KEYFOLD_CHECK(handed_on_.take(to_text(who.device), now));
+    const auto found = std::find_if(sessions_.begin(), sessions_.end(),
+                                    [&](const auto& s) { return s.second.who.device == to; });
+    if (found == sessions_.end()) return fail(errc::peer_absent, "that device is not connected");
+    out.push_back({found->first, news::delivered{who.device, std::move(payload)}});
+    return {};
+  }();
+  return {std::move(done), std::move(out)};
+}
+
 // -- rights
 // -------------------------------------------------------------------------------------------
 
@@ -222,26 +238,7 @@ expected<organization::pulled> organization::pull(session_number session, ledger
                                                   const std::optional<workspace_id>& workspace,
                                                   std::size_t max) const {
   KEYFOLD_TRY(const auto who, require(session));
-  if (workspace && !ledger::may_have_bodies(ledger_, who.user, workspace))
-    return fail(errc::role_insufficient, "no right to the certificates of that workspace");
-  pulled out{ledger_.head()->seq, {}};
-  std::size_t size = 0;
-  const auto take = [&](ledger_seq seq) {
-    auto encoded = ledger::encode_record(ledger::strip_for(ledger_, seq, who.user));
-    size += encoded.size();
-    if (!out.records.empty() && (size > max_pull_bytes || out.records.size() >= max)) return false;
-    out.records.push_back(std::move(encoded));
-    return true;
-  };
-  max = std::clamp<std::size_t>(max, 1, max_pull_records);
-  if (workspace) {
-    for (const auto seq : ledger_.positions(workspace))
-      if (seq >= from && !take(seq)) break;
-  } else {
-    for (auto seq = from; seq <= out.head; seq = seq.next())
-      if (!take(seq)) break;
-  }
-  return out;
+  return ledger::pull_for(ledger_, who.user, from, workspace, max);
 }
 
 }  // namespace keyfold::relay

@@ -18,8 +18,7 @@
 
 namespace keyfold::relay {
 
-inline constexpr std::size_t max_pull_bytes = 3584 * 1024;  ///< a message has 4 MiB
-inline constexpr std::size_t max_pull_records = 1000;
+inline constexpr std::size_t max_handed_on = 4096;
 inline constexpr std::size_t max_push_entries = 1000;
 inline constexpr std::size_t max_wanted = 7000;  ///< what one answer holds
 inline constexpr std::size_t max_objects_asked = 7000;
@@ -66,16 +65,18 @@ class organization {
   // Every handler below that takes a session refuses with `errc::stranger` one that is not a
   // member's, with `errc::user_is_revoked` and with `errc::organization_frozen`.
 
+  /// Hands a sealed message on, as it is, to another device that is connected: `errc::peer_absent`,
+  /// `errc::too_large`; `errc::rate_limited` beyond 200 at once, then 10 a second.
+  [[nodiscard]] answered<void> hand_on(session_number session, device_id to, bytes payload,
+                                       timestamp now);
+
   // -- ledger
   // -----------------------------------------------------------------------------------------
 
   /// Compare and swap; gives the encoded receipt. `errc::stale_head` when it does not extend the
   /// head, or what ledger::check_append says. The author need not be the one who brings it.
   [[nodiscard]] answered<bytes> append(session_number session, bytes_view certificate);
-  struct pulled {
-    ledger_seq head;
-    std::vector<bytes> records;  ///< encoded, as the reader may have them
-  };
+  using pulled = ledger::pulled;
   /// The records from `from` on; with a workspace those of its scope (`errc::role_insufficient` for
   /// who may not have their bodies).
   [[nodiscard]] expected<pulled> pull(session_number session, ledger_seq from,
@@ -212,6 +213,7 @@ class organization {
   /// 100 invitations of a user at once, then 100 an hour.
   limiter invited_{{.burst = 100, .refill = timestamp(36'000), .max_names = 10'000}};
   limiter opens_{{.burst = 30, .refill = timestamp(2'000), .max_names = 10'000}};
+  limiter handed_on_{{.burst = 200, .refill = timestamp(100), .max_names = 10'000}};
   limiter fencings_{{.burst = 10, .refill = timestamp(60'000), .max_names = 10'000}};
   std::map<std::pair<workspace_id, user_id>, timestamp> fences_;  ///< until when
   bool frozen_ = false;

@@ -71,6 +71,11 @@ struct conduit {
   conduit_news what = conduit_news::message;
   bytes payload;  ///< of a message; the reason's text of `closed`
 };
+/// A sealed message of another device.
+struct delivered {
+  device_id from;
+  bytes payload;
+};
 /// To the invitation's conduit, whatever `to` says: it ends, for that reason.
 struct invitation_over {
   invitation_token token;
@@ -85,7 +90,8 @@ struct ended {
 struct effect {
   session_number to = 0;
   std::variant<news::ledger_advanced, news::feed_grew, news::objects_wanted, news::presence,
-               news::invitation_changed, news::conduit, news::invitation_over, news::ended>
+               news::invitation_changed, news::conduit, news::delivered, news::invitation_over,
+               news::ended>
       what;
 };
 using effects = std::vector<effect>;

@@ -34,8 +34,8 @@ fetch::effects fetch::unwant(const object_id& object) {
   return plan();
 }
 
-fetch::effects fetch::replica_up(replica_number replica) {
-  replicas_.try_emplace(replica);
+fetch::effects fetch::replica_up(replica_number replica, rank where) {
+  replicas_.try_emplace(replica).first->second.where = where;
   requeue_unavailable();
   return plan();
 }
@@ -88,11 +88,12 @@ void fetch::settle(replica_number replica, const object_id& object) {
   queue_.insert(key_of(object, found->second));
 }
 
-/// The replica with the most room that may have the object; `lacking` says that none has it at all.
+/// The nearest replica that may have the object and has room, of those the one with the least under way; `lacking` says
+/// that none has it at all.
 std::optional<replica_number> fetch::choose(const object_id& object, std::size_t size,
                                             bool& lacking) const {
   std::optional<replica_number> best;
-  std::size_t least = 0;
+  std::pair<rank, std::size_t> least;
   lacking = true;
   for (const auto& [number, at] : replicas_) {
     if (at.lacking.contains(object) || at.wrong.contains(object)) continue;
@@ -100,9 +101,10 @@ std::optional<replica_number> fetch::choose(const object_id& object, std::size_t
     const bool room = at.under_way.size() < tuning_.requests &&
                       (at.bytes == 0 || at.bytes + size <= tuning_.window) &&
                       !at.under_way.contains(object);
-    if (!room || (best && at.bytes >= least)) continue;
+    const std::pair load{at.where, at.bytes};
+    if (!room || (best && load >= least)) continue;
     best = number;
-    least = at.bytes;
+    least = load;
   }
   return best;
 }

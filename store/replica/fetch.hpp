@@ -16,6 +16,9 @@ namespace keyfold::replica {
 /// Names a connected replica; chosen by the caller, not used again for another connection.
 using replica_number = std::uint64_t;
 
+/// Of the replicas that have room for a request, a near one is asked before a far one.
+enum class rank : std::uint8_t { near, far };
+
 /// Bounds of the requests under way at one replica.
 struct fetch_tuning {
   std::size_t requests = 8;
@@ -44,7 +47,7 @@ class fetch {
   [[nodiscard]] effects want(const object_id& object, std::size_t size, std::uint64_t urgency);
   /// Nobody wants it any more; a request under way may still be answered.
   [[nodiscard]] effects unwant(const object_id& object);
-  [[nodiscard]] effects replica_up(replica_number replica);
+  [[nodiscard]] effects replica_up(replica_number replica, rank where = rank::near);
   [[nodiscard]] effects replica_down(replica_number replica);
   /// The answer came; `good`: it has the object's id. A replica that gave other bytes is not asked
   /// for it again.
@@ -68,6 +71,7 @@ class fetch {
     bool unavailable = false;             ///< every replica lacks it: not in the queue
   };
   struct replica_state {
+    rank where = rank::near;
     std::map<object_id, std::size_t> under_way;
     std::size_t bytes = 0;
     std::set<object_id> lacking;

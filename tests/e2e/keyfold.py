@@ -218,10 +218,13 @@ class Relay:
 class Home:
     """One installation: its folder, and commands that run in it."""
 
-    def __init__(self, world, name, folder=None, password=PASSWORD):
+    def __init__(self, world, name, folder=None, password=PASSWORD, listen="none"):
+        """`listen`: where other devices can dial it; none: everything goes through the relay."""
         self.world, self.name = world, name
         self.folder = Path(folder or world.folder / name)
         self.folder.mkdir(parents=True, exist_ok=True)
+        if not (self.folder / "config.toml").exists():
+            (self.folder / "config.toml").write_text(f'[network]\nlisten = "{listen}"\ndiscovery = false\n')
         self.password_file = world.folder / f"{name}.password"
         self.password_file.write_text(password + "\n")
         self.env = world.environment(KEYFOLD_HOME=str(self.folder))
@@ -512,14 +515,16 @@ class Case(unittest.TestCase):
         if any(test is self for test, _ in result.failures + result.errors):
             print(f"\n===== {self.id()}\n{self.world.logs()}\n=====", file=sys.stderr)
 
+    listen = "none"  # of its homes
+
     def start_organization(self, *members, **profiles):
         """A relay, alice's organization, and a home for each further name, let in as a Member or as said."""
         self.relay = self.world.relay("--open")
-        alice = self.world.home("alice")
+        alice = self.world.home("alice", listen=self.listen)
         alice.create_organization(self.relay)
         homes = [alice]
         for name in members:
-            home = self.world.home(name)
+            home = self.world.home(name, listen=self.listen)
             home.user = alice.invite(home, profiles.get(name, "member"))
             homes.append(home)
         return homes if members else alice

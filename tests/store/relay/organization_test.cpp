@@ -214,3 +214,48 @@ TEST_CASE("a workspace's certificates are pulled by its members and by Administr
   for (const auto& encoded : got.records)
     CHECK(ledger::decode_record(encoded).value().certificate.body.has_value());
 }
+
+TEST_CASE("a sealed message is handed on as it is to a device that is connected") {
+  relay_world w;
+  const auto bob = w.org.add("bob");
+  w.sync();
+  const auto bob_session = w.connect(bob);
+  const bytes sealed{1, 2, 3};
+  const auto handed = w.core->hand_on(bob_session, w.org.alice.device, sealed, w.now);
+  REQUIRE(handed.answer);
+  const auto told = relay_world::told<news::delivered>(handed.effects, w.alice_session);
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].from == bob.device);
+  CHECK(told[0].payload == sealed);
+  CHECK(handed.effects.size() == 1);
+}
+
+TEST_CASE("a message for who is not there, of a stranger, or too large is refused") {
+  relay_world w;
+  const auto bob = w.org.add("bob");
+  w.sync();
+  const auto hand_on = [&](session_number from, device_id to, std::size_t size) {
+    const auto handed = w.core->hand_on(from, to, bytes(size), w.now);
+    CHECK(handed.effects.empty());
+    return code(handed.answer);
+  };
+  CHECK(hand_on(w.alice_session, bob.device, 10) == errc::peer_absent);
+  CHECK(hand_on(nobody, bob.device, 10) == errc::stranger);
+  w.connect(bob);
+  CHECK(hand_on(w.alice_session, bob.device, max_handed_on + 1) == errc::too_large);
+}
+
+TEST_CASE("who sends messages without end is slowed down") {
+  relay_world w;
+  const auto bob = w.org.add("bob");
+  w.sync();
+  w.connect(bob);
+  expected<void> handed;
+  int count = 0;
+  while ((handed = w.core->hand_on(w.alice_session, bob.device, bytes{1}, w.now).answer)) {
+    REQUIRE(++count <= 200);
+  }
+  CHECK(handed.error().code == errc::rate_limited);
+  CHECK(count == 200);
+  CHECK(w.core->hand_on(w.alice_session, bob.device, bytes{1}, w.now + timestamp(100)).answer);
+}

@@ -183,3 +183,22 @@ TEST_CASE("everything that some replica has is fetched, whatever fails on the wa
     RC_ASSERT(f.wanted() == sizes.size() - fetched.size());
   }));
 }
+
+TEST_CASE("a near replica is asked before a far one, and the far one helps when the near one is busy") {
+  const auto random = seeded_random(9);
+  fetch f({.requests = 1});
+  (void)f.replica_up(1, rank::far);
+  (void)f.replica_up(2, rank::near);
+  const auto first = gets(f.want(random->id<object_id>(), 10, 1));
+  REQUIRE(first.size() == 1);
+  CHECK(first[0].replica == 2);
+  const auto second = gets(f.want(random->id<object_id>(), 10, 1));
+  REQUIRE(second.size() == 1);
+  CHECK(second[0].replica == 1);
+  const auto again = gets(f.lacks(2, first[0].object));  // it does not have it: the far one may
+  CHECK(again.empty());
+  const auto elsewhere = gets(f.got(1, second[0].object, true));
+  REQUIRE(elsewhere.size() == 1);
+  CHECK(elsewhere[0].replica == 1);
+  CHECK(elsewhere[0].object == first[0].object);
+}

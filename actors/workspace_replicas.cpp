@@ -1,0 +1,200 @@
+// Replicas that come and go, and what they bring: entries of the relay's events and of other devices' pushes.
+#include <spdlog/spdlog.h>
+
+#include "actors/replies.hpp"
+#include "actors/workspace_state.hpp"
+
+namespace keyfold::actors {
+namespace {
+
+net::feed_position position_of(const ledger::feed_head& h) {
+  return {h.device, h.generation, h.seq, h.hash};
+}
+ledger::feed_head head_of(const net::feed_position& p) {
+  return {p.device, p.generation, p.seq, p.hash};
+}
+
+void subscribe(workspace_pointer self, replica_link& replica,
+               const std::vector<ledger::feed_head>& frontier) {
+  net::subscribe request{state_of(self).options.workspace, {}};
+  for (const auto& head : frontier) request.frontier.push_back(position_of(head));
+  ask_replica(self, replica.number, ask_for(request),
+              [self](replica_link& from, const net::answer_or_failure& got) {
+                const auto answer = read_answer<net::subscribe_answer>(got);
+                if (!answer) {
+                  spdlog::info("workspace {}: not subscribed: {}",
+                               to_text(state_of(self).options.workspace), answer.error().message);
+                  from.pull.disconnected();
+                  return end_hopeless_syncs(self, answer.error());
+                }
+                std::vector<ledger::feed_head> heads;
+                for (const auto& p : answer->frontier) heads.push_back(head_of(p));
+                from.pull.subscribed(heads);
+                if (!from.push_connected) begin_push(self, from, heads);
+                end_rebuilding(self);
+              });
+}
+
+void report(const workspace_state& s, const std::vector<workspace::entry_incident>& incidents) {
+  for (const auto& incident : incidents)
+    spdlog::warn("workspace {}: entry {} of device {}: {}", to_text(s.options.workspace),
+                 incident.entry.seq.value, to_text(incident.entry.device), to_string(incident.why));
+}
+
+/// Entries are exchanged with a replica while this user may read, and so may who is at the other end.
+bool is_entitled(const workspace_state& s, const replica_link& replica) {
+  if (!ledger::may_read(s.role())) return false;
+  if (replica.is_relay()) return true;
+  const auto facts = s.ledger.now->state.find_device(*replica.device);
+  const auto* fold = s.ledger.now->state.workspace(s.options.workspace);
+  return facts && ledger::may_read(fold->role_of(facts->user));
+}
+
+void end_exchange(workspace_pointer self, replica_link& replica) {
+  replica.entitled = false;
+  replica.pull.disconnected();
+  replica.push = make_push(state_of(self), replica.is_relay());
+  replica.push_connected = replica.push_idle = replica.securing = false;
+  replica.uploading = 0;
+  replica.stalled.reset();
+  carry_out(self, state_of(self).fetch.replica_down(replica.number));
+}
+
+/// Begins or ends the exchange, as the ledger says now.
+void review(workspace_pointer self, replica_link& replica) {
+  const bool may = is_entitled(state_of(self), replica);
+  if (may == replica.entitled) return;
+  if (!may) return end_exchange(self, replica);
+  replica.entitled = true;
+  // What the relay stores, a device on the way may have nearer.
+  const auto rank = replica.is_relay() ? replica::rank::far : replica::rank::near;
+  carry_out(self, state_of(self).fetch.replica_up(replica.number, rank));
+  ask_anew(self, replica);
+}
+
+/// Whoever is given an entry, or made it, has it.
+void note_holders(workspace_state& s, replica::replica_number from,
+                  std::span<const feed::entry> entries) {
+  for (const auto& e : entries) {
+    if (!s.engine.feeds().holds(e.hash)) continue;
+    for (auto& [number, replica] : s.replicas)
+      if (number == from || replica.device == e.header.device)
+        replica.push->came_from_replica(e.hash);
+  }
+}
+
+}  // namespace
+
+expected<std::vector<feed::entry>> decode_entries(const net::shared_bytes& bulk) {
+  KEYFOLD_TRY(const auto list, net::decode_list(bulk.view()));
+  std::vector<feed::entry> out;
+  for (const auto encoded : list) {
+    KEYFOLD_TRY(auto entry, feed::decode_entry(encoded));
+    out.push_back(std::move(entry));
+  }
+  return out;
+}
+
+void ask_anew(workspace_pointer self, replica_link& replica) {
+  carry_out(self, replica, replica.pull.connected());
+}
+
+void refresh_ledger_then(workspace_pointer self, replica::replica_number from,
+                         const std::function<void(workspace_pointer, replica_link&)>& then) {
+  auto& s = state_of(self);
+  const auto* replica = s.find(from);
+  if (replica == nullptr) return;
+  const refresh_ledger wanted{replica->is_relay() ? replica_actor{} : replica->to};
+  self->request(s.ledger_of, caf::infinite, wanted)
+      .then(
+          [self, from, then](const expected<ledger_view>& ledger) {
+            if (!ledger) return;
+            take_ledger(self, *ledger);
+            if (auto* still = state_of(self).find(from)) then(self, *still);
+          },
+          [](const caf::error&) {});
+}
+
+void carry_out(workspace_pointer self, replica_link& replica,
+               const replica::pull::effects& effects) {
+  for (const auto& effect : effects) {
+    if (const auto* e = std::get_if<replica::subscribe>(&effect))
+      subscribe(self, replica, e->frontier);
+    if (std::holds_alternative<replica::pull_ledger>(effect))
+      refresh_ledger_then(self, replica.number, [](workspace_pointer me, replica_link& from) {
+        carry_out(me, from, from.pull.ledger_pulled());
+      });
+    if (const auto* e = std::get_if<replica::withheld>(&effect))
+      spdlog::warn("workspace {}: the relay withholds {} entries that others name",
+                   to_text(state_of(self).options.workspace), e->entries.size());
+  }
+}
+
+void went_online(workspace_pointer self, const replica_online& said) {
+  auto& s = state_of(self);
+  const auto [at, fresh] = s.replicas.try_emplace(said.number, said, s.engine);
+  if (!fresh) return;
+  at->second.push = make_push(s, at->second.is_relay());
+  review(self, at->second);
+}
+
+void went_offline(workspace_pointer self, const replica_offline& said) {
+  auto& s = state_of(self);
+  const auto found = s.replicas.find(said.number);
+  if (found == s.replicas.end()) return;
+  const bool was_relay = found->second.is_relay();
+  if (found->second.entitled) end_exchange(self, found->second);
+  s.replicas.erase(found);
+  const error gone{
+      errc::unreachable,
+      (was_relay ? "the relay went away: " : "the other device went away: ") + said.why.message};
+  end_hopeless_syncs(self, gone);
+  if (s.replicas.empty()) end_wants(s, gone);
+}
+
+void take_ledger(workspace_pointer self, const ledger_view& ledger) {
+  auto& s = state_of(self);
+  const auto before = s.ledger.now->state.head();
+  if (before && *ledger->state.head() < *before) return;  // an older snapshot that came late
+  s.ledger.now = ledger;
+  report(s, s.engine.ledger_advanced());
+  if (!commit(self)) return;
+  for (auto& [number, replica] : s.replicas) {
+    review(self, replica);
+    if (!replica.entitled) continue;
+    carry_out(self, replica, replica.pull.ledger_pulled());
+    if (replica.push_connected) carry_out(self, replica, replica.push->ledger_advanced());
+  }
+}
+
+std::optional<workspace::received> take_batch(workspace_pointer self, replica::replica_number from,
+                                              std::span<const feed::entry> entries) {
+  auto& s = state_of(self);
+  auto result = s.engine.receive(entries);
+  report(s, result.incidents);
+  note_holders(s, from, entries);
+  if (!commit(self)) return std::nullopt;
+  return result;
+}
+
+void take_entries(workspace_pointer self, const net::shared_bytes& bulk) {
+  auto& s = state_of(self);
+  auto* relay = s.relay();
+  if (relay == nullptr || !relay->pull.streaming()) return;
+  const auto entries = decode_entries(bulk);
+  if (!entries) {
+    spdlog::warn("workspace {}: the relay sent no entries: {}", to_text(s.options.workspace),
+                 entries.error().message);
+    return;
+  }
+  const auto result = take_batch(self, relay->number, *entries);
+  if (!result) return;
+  carry_out(
+      self, *relay,
+      relay->pull.received({!result->fresh.empty(), !result->lacks.empty(),
+                            result->lacks_records || !result->lacks_keys.empty(), result->lacks}));
+  end_rebuilding(self);
+  advance_syncs(self);
+}
+
+}  // namespace keyfold::actors
