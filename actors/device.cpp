@@ -155,6 +155,7 @@ void relay_came(self_pointer self, const relay_online& greeted) {
   s.relay.why.reset();
   examine(s, greeted.greeting);
   refresh(self);
+  if (s.relay_replica) remove_replica(self, *s.relay_replica, {errc::disconnected, "greeted anew"});
   s.relay_replica = add_replica(self, s.link, std::nullopt);
   tell_greeters(self, greeted);
 }
@@ -169,7 +170,7 @@ void relay_went(self_pointer self, const relay_offline& lost) {
   if (!was_online) return;
   if (const auto number = std::exchange(s.relay_replica, std::nullopt))
     remove_replica(self, *number, lost.why);
-  forget_presence(s);
+  s.present.clear();
   tell_greeters(self, lost);
 }
 
@@ -193,8 +194,8 @@ exchange_actor greet(self_pointer self, const start_greeting& request) {
 device_facts facts_of(self_pointer self) {
   const auto& s = self->state;
   const auto& o = *s.options;
-  return {o.organization, o.user,  o.device, o.label,  o.key,  o.relay,
-          s.current,      s.relay, s.link,   s.ledger, s.disk, s.workspaces, s.listening, peers_of(s)};
+  return {o.organization, o.user, o.device, o.label, o.key,        o.relay,     s.current,
+          s.relay,        s.link, s.ledger, s.disk,  s.workspaces, s.listening, peers_of(s)};
 }
 
 link_options link_options_of(const device_options& o, const ledger::state& stored,

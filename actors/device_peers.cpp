@@ -66,7 +66,8 @@ std::optional<std::string> with_old_port(const device_actor_state& s, const std:
   return listen.substr(0, listen.rfind(':') + 1) + to_string(**stored);
 }
 
-expected<net::transport::bound> bind_socket(const device_actor_state& s, const std::string& endpoint) {
+expected<net::transport::bound> bind_socket(const device_actor_state& s,
+                                            const std::string& endpoint) {
   const auto admits = [directory = s.directory](const box_public_key& key) {
     return directory->admits(key);
   };
@@ -75,7 +76,7 @@ expected<net::transport::bound> bind_socket(const device_actor_state& s, const s
 
 // -- telling where we are
 
-bool works_with(const device_actor_state& s, const user_id& user) {
+bool shares_with(const device_actor_state& s, const user_id& user) {
   if (user == s.options->user) return true;
   for (const auto& [id, child] : s.workspaces) {
     const auto* fold = s.current->state.workspace(id);
@@ -87,7 +88,7 @@ bool works_with(const device_actor_state& s, const user_id& user) {
 
 void tell(device_pointer self, const device_id& device, const other_device& other) {
   const auto& s = self->state;
-  if (!s.listening || s.told.empty() || !works_with(s, other.user)) return;
+  if (!s.listening || s.told.empty() || !other.shares || !s.present.contains(device)) return;
   const auto& o = *s.options;
   const net::endpoint_notice notice{o.organization, o.device, device,
                                     static_cast<std::uint64_t>(wall_now().count()), s.told};
@@ -97,9 +98,8 @@ void tell(device_pointer self, const device_id& device, const other_device& othe
       .then([](const net::answer_or_failure&) {}, [](const caf::error&) {});  // it may have gone
 }
 
-void dial(device_pointer self, const device_id&, const other_device& other) {
-  const auto& s = self->state;
-  if (other.replica || other.told.empty() || !works_with(s, other.user)) return;
+void dial(device_pointer self, const other_device& other) {
+  if (other.replica || other.told.empty() || !other.shares) return;
   self->send(other.peer, dial_peer{net::worth_dialling(other.told, net::own_addresses())});
 }
 
@@ -196,11 +196,13 @@ void review_peers(device_pointer self) {
   for (const auto& [device, record] : organization.devices()) {
     const bool revoked = organization.user(record.facts.user)->revoked.has_value();
     if (device == s.options->device || revoked) continue;
-    const bool fresh = !s.others.contains(device);
-    if (fresh) add_other(self, device, record.facts);
-    const auto& other = s.others.at(device);
+    if (!s.others.contains(device)) add_other(self, device, record.facts);
+    auto& other = s.others.at(device);
     known.emplace(other.key, other.peer);
-    if (fresh) dial(self, device, other);
+    const bool shared = std::exchange(other.shares, shares_with(s, other.user));
+    if (shared || !other.shares) continue;
+    tell(self, device, other);
+    dial(self, other);
   }
   if (s.directory) s.directory->set(std::move(known));
   for (const auto& [device, other] : s.others) self->send(other.peer, ledger_changed{s.current});
@@ -252,12 +254,16 @@ caf::result<net::answer_or_failure> forward(device_pointer self, const peer_requ
 }
 
 void take_presence(device_pointer self, const net::presence& said) {
-  auto* other = find_other(self->state, said.device);
-  if (other == nullptr) return;
-  other->relayed_since = said.online ? wall_now() : std::chrono::milliseconds{};
-  if (!said.online) return;
+  auto& s = self->state;
+  if (!said.online) {
+    s.present.erase(said.device);
+    return;
+  }
+  s.present.emplace(said.device, wall_now());
+  const auto* other = find_other(s, said.device);
+  if (other == nullptr) return;  // until the ledger tells who that is
   tell(self, said.device, *other);
-  dial(self, said.device, *other);
+  dial(self, *other);
 }
 
 void take_delivery(device_pointer self, const net::delivered& said) {
@@ -276,7 +282,7 @@ void take_delivery(device_pointer self, const net::delivered& said) {
   if (other->told == notice->endpoints) return;
   other->told = notice->endpoints;
   remember_endpoints(s, notice->from, other->told);
-  dial(self, notice->from, *other);
+  dial(self, *other);
 }
 
 void take_neighbour(device_pointer self, const neighbour_heard& heard) {
@@ -289,26 +295,24 @@ void take_neighbour(device_pointer self, const neighbour_heard& heard) {
   self->send(other->peer, dial_peer{{heard.at}});
 }
 
-void forget_presence(device_actor_state& s) {
-  for (auto& [device, other] : s.others) other.relayed_since = {};
-}
-
 void look_after_endpoints(device_pointer self) {
   auto& s = self->state;
   self->delayed_send(self, look_again, tick{});
   auto now = net::reachable_at(*s.listening, net::own_addresses());
   if (now == s.told) return;
   s.told = std::move(now);
-  for (const auto& [device, other] : s.others)
-    if (other.relayed_since.count() != 0) tell(self, device, other);
+  for (const auto& [device, other] : s.others) tell(self, device, other);
 }
 
 std::vector<known_peer> peers_of(const device_actor_state& s) {
   std::vector<known_peer> out;
-  for (const auto& [device, other] : s.others)
-    if (other.replica || other.relayed_since.count() != 0)
-      out.push_back({device, other.user, other.replica ? std::optional(other.peer) : std::nullopt,
-                     other.relayed_since});
+  for (const auto& [device, other] : s.others) {
+    const auto present = s.present.find(device);
+    known_peer row{device, other.user, {}, {}};
+    if (other.replica) row.direct = other.peer;
+    if (present != s.present.end()) row.relayed_since = present->second;
+    if (row.direct || present != s.present.end()) out.push_back(std::move(row));
+  }
   return out;
 }
 

@@ -11,10 +11,10 @@ struct other_device {
   user_id user;
   box_public_key key;
   peer_actor peer;
-  std::vector<net::endpoint> told;                 ///< by itself, or heard in the local network
-  std::uint64_t told_at = 0;                       ///< by its clock
+  std::vector<net::endpoint> told;  ///< by itself, or heard in the local network
+  std::uint64_t told_at = 0;        ///< by its clock
+  bool shares = false;              ///< a workspace with this user: links with it are worth while
   std::optional<replica::replica_number> replica;  ///< while it is linked
-  std::chrono::milliseconds relayed_since{};       ///< 0: the relay does not have it
 };
 
 struct device_actor_state {
@@ -40,6 +40,8 @@ struct device_actor_state {
   std::optional<std::string> listening;  ///< as bound
   std::vector<net::endpoint> told;       ///< what others were told last
   std::map<device_id, other_device> others;
+  /// Devices that the relay says are there, since when by our clock; also such as the ledger does not know yet.
+  std::map<device_id, std::chrono::milliseconds> present;
 
   ~device_actor_state();
   template <class Actor>
@@ -67,8 +69,6 @@ void refresh_from(device_pointer self, const device_id& device);
 void take_presence(device_pointer self, const net::presence& said);
 void take_delivery(device_pointer self, const net::delivered& said);
 void take_neighbour(device_pointer self, const neighbour_heard& heard);
-/// The relay is away: it tells nothing of who is there.
-void forget_presence(device_actor_state& s);
 /// Now and then: this machine may have got other addresses.
 void look_after_endpoints(device_pointer self);
 [[nodiscard]] std::vector<known_peer> peers_of(const device_actor_state& s);

@@ -212,9 +212,7 @@ struct push_effects {
     auto& s = state_of(self);
     replica.stalled = e.reason;
     spdlog::info("workspace {}: sending waits: {}", to_text(s.options.workspace), e.reason.message);
-    if (s.rotating) return;
-    self->delayed_send(self, replica.next_retry, retry_replica{replica.number});
-    replica.next_retry = std::min(2 * replica.next_retry, longest_retry);
+    if (!s.rotating) retry_later(self, replica);
   }
   void operator()(const replica::push_idle&) const {
     replica.push_idle = true;
@@ -270,9 +268,18 @@ void load_unshared(workspace_state& s) {
   s.view.put(durable_key(), value);
 }
 
+void retry_later(workspace_pointer self, replica_link& replica) {
+  self->delayed_send(self, replica.next_retry, retry_replica{replica.number});
+  replica.next_retry = std::min(2 * replica.next_retry, longest_retry);
+}
+
 void retry_push(workspace_pointer self, replica::replica_number number) {
-  if (auto* replica = state_of(self).find(number))
+  auto* replica = state_of(self).find(number);
+  if (replica == nullptr || !replica->entitled) return;
+  if (replica->push_connected)
     carry_out(self, *replica, replica->push->retry());
+  else
+    ask_anew(self, *replica);
 }
 
 void put_again(workspace_pointer self, const objects_wanted& request) {

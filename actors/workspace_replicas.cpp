@@ -25,7 +25,9 @@ void subscribe(workspace_pointer self, replica_link& replica,
                   spdlog::info("workspace {}: not subscribed: {}",
                                to_text(state_of(self).options.workspace), answer.error().message);
                   from.pull.disconnected();
-                  return end_hopeless_syncs(self, answer.error());
+                  if (from.is_relay()) end_syncs(self, false, answer.error());
+                  // It may not have heard yet who may read here.
+                  return retry_later(self, from);
                 }
                 std::vector<ledger::feed_head> heads;
                 for (const auto& p : answer->frontier) heads.push_back(head_of(p));
@@ -148,7 +150,9 @@ void went_offline(workspace_pointer self, const replica_offline& said) {
   const error gone{
       errc::unreachable,
       (was_relay ? "the relay went away: " : "the other device went away: ") + said.why.message};
-  end_hopeless_syncs(self, gone);
+  const bool any_device =
+      std::ranges::any_of(s.replicas, [](const auto& each) { return !each.second.is_relay(); });
+  if (was_relay || !any_device) end_syncs(self, !was_relay, gone);
   if (s.replicas.empty()) end_wants(s, gone);
 }
 

@@ -211,6 +211,8 @@ void secure(workspace_pointer self, replica_link& replica);
 void push_changes(workspace_pointer self);
 /// What is signed and perhaps nowhere else, as the database says at the start.
 void load_unshared(workspace_state& s);
+/// Tries again after a while: what was refused, or stands still.
+void retry_later(workspace_pointer self, replica_link& replica);
 void retry_push(workspace_pointer self, replica::replica_number number);
 void put_again(workspace_pointer self, const objects_wanted& request);
 void carry_out(workspace_pointer self, replica_link& replica,
@@ -219,9 +221,8 @@ void carry_out(workspace_pointer self, replica_link& replica,
 // workspace_sync.cpp
 [[nodiscard]] caf::result<expected<void>> begin_sync(workspace_pointer self,
                                                      const sync_now& wanted);
-/// Syncs that wait for a replica fail when there is none any more that could do.
-void end_hopeless_syncs(workspace_pointer self, const error& why);
-void end_syncs(workspace_pointer self, const error& why);
+/// Syncs with the relay, or those with a device, fail.
+void end_syncs(workspace_pointer self, bool peer, const error& why);
 
 // workspace_host.cpp
 /// Answers another device.

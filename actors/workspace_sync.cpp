@@ -103,19 +103,11 @@ void end_mirror_waits(workspace_pointer self, const error& why) {
   });
 }
 
-void end_syncs(workspace_pointer self, const error& why) {
-  for (auto& sync : std::exchange(state_of(self).syncs, {}))
+void end_syncs(workspace_pointer self, bool peer, const error& why) {
+  std::erase_if(state_of(self).syncs, [&](sync_request& sync) {
+    if (sync.peer != peer) return false;
     sync.answer.deliver(done(tl::unexpected(why)));
-}
-
-void end_hopeless_syncs(workspace_pointer self, const error& why) {
-  auto& s = state_of(self);
-  std::erase_if(s.syncs, [&](sync_request& sync) {
-    const auto* relay = s.relay();
-    const bool hopeless =
-        sync.peer ? !can_do(s, true) : relay == nullptr || why.code == errc::role_insufficient;
-    if (hopeless) sync.answer.deliver(done(tl::unexpected(why)));
-    return hopeless;
+    return true;
   });
 }
 

@@ -61,6 +61,7 @@ struct transport_options {
   std::chrono::milliseconds handshake{10'000};  ///< a handshake that takes longer fails
   std::chrono::milliseconds first_retry{200};
   std::chrono::milliseconds last_retry{30'000};
+  std::string socks_proxy;  ///< HOST:PORT of a SOCKS5 proxy, the way of all that connect() makes
   // Tuning
   std::size_t max_unread = 32 * 1024 * 1024;  ///< bytes of received messages that are still held
   std::size_t max_unfinished = 48 * 1024 * 1024;  ///< bytes of a connection that make no message

@@ -126,7 +126,7 @@ def demonstrate(world):
     relay = world.relay("--open")
     tell.command("relay", f"keyfold-relay serve --listen tcp://127.0.0.1:{relay.port} --data {relay.data} --open")
     tell.say(relay.address)
-    alice, bob, desk = (Shown(world, name) for name in ("alice", "bob", "desk"))
+    alice, bob, desk = (Shown(world, name, listen="tcp://127.0.0.1:0") for name in ("alice", "bob", "desk"))
     tell.command("alice", "keyfold org create acme --relay ADDRESS --email alice@example.com --name Alice ...")
     alice.create_organization(relay, "acme")
     alice.show("org", "info")
@@ -165,12 +165,23 @@ def demonstrate(world):
     tell.say("\n".join(sorted(p.name for p in mirrors["bob"].glob("from-*"))))
     check_same(mirrors)
 
-    tell.title("The relay is stopped, work goes on, the relay is started")
-    tell.command("relay", "kill -TERM", relay.process.popen.pid)
-    relay.stop()
-    for home in (alice, bob):
-        (mirrors[home.name] / f"offline-{home.name}.txt").write_text("written without a relay\n")
-        tell.command(home.name, f"echo ... > {W}/offline-{home.name}.txt")
+    tell.title("The relay is killed: the devices, which are linked directly, go on without it")
+    for home in (alice, bob, desk):
+        keyfold.wait_until(lambda: sum(row["link"] == "direct" for row in home.run("peers")) == 2,
+                           f"{home.name} is linked with both others")
+    alice.show("peers")
+    tell.command("relay", "kill -KILL", relay.process.popen.pid)
+    relay.kill()
+    for home, others in ((alice, (bob, desk)), (bob, (alice, desk))):
+        name = f"no-relay-{home.name}.txt"
+        began = time.monotonic()
+        (mirrors[home.name] / name).write_text("written without a relay\n")
+        tell.command(home.name, f"echo ... > {W}/{name}")
+        for other in others:
+            keyfold.wait_until(lambda: (mirrors[other.name] / name).exists(), f"{other.name} has {name}")
+        tell.check(time.monotonic() - began < 2, f"both others have it after {time.monotonic() - began:.1f} s")
+    alice.do("sync", W, expect=keyfold.UNREACHABLE)
+    alice.do("sync", W, "--peer")
     tell.command("relay", "keyfold-relay serve ...")
     relay.start()
     sync(alice, bob, desk, alice)

@@ -7,16 +7,16 @@
 #include "actors/ledger.hpp"
 #include "apps/agent/founding.hpp"
 #include "apps/agent/joining.hpp"
-#include "apps/agent/settings.hpp"
 
 namespace keyfold::apps {
 namespace {
 
 constexpr auto closing_patience = std::chrono::seconds(5);
 
-net::transport_options transport_options() {
+net::transport_options transport_options(const network_settings& network) {
   net::transport_options out;
   out.last_retry = longest_reconnect;
+  out.socks_proxy = network.socks_proxy.value_or("");
   return out;
 }
 
@@ -26,10 +26,11 @@ bool names(const std::string& text, const vault::header& header) {
 
 }  // namespace
 
-agent::agent(home_paths home)
+agent::agent(home_paths home, network_settings network)
     : home_(std::move(home)),
+      network_(std::move(network)),
       system_(config_),
-      transport_(std::make_shared<net::transport>(transport_options())) {
+      transport_(std::make_shared<net::transport>(transport_options(network_))) {
   const auto folder = vault::folder::open(home_.vault().string());
   auto files =
       folder ? folder->list(&unreadable_) : expected<std::vector<vault::listed>>(fail(folder));
@@ -139,12 +140,18 @@ expected<void> agent::try_start(place& device, const vault::opened& opened) {
               actors::open_object_services(folder_of(opened.header.device), s.local_key));
   KEYFOLD_CHECK(services.objects->set_bound(load_cache_bound(home_)));
   KEYFOLD_TRY(const auto relay, relay_of(s));
-  KEYFOLD_TRY(auto running,
-              actors::spawn_device(system_,
-                                   {opened.header.organization, s.user, opened.header.device,
-                                    opened.header.label, box_key(s.user_key),
-                                    signing_key(s.signing), box_key(s.link_key), relay, services},
-                                   transport_));
+  KEYFOLD_TRY(auto running, actors::spawn_device(system_,
+                                                 {opened.header.organization,
+                                                  s.user,
+                                                  opened.header.device,
+                                                  opened.header.label,
+                                                  box_key(s.user_key),
+                                                  signing_key(s.signing),
+                                                  box_key(s.link_key),
+                                                  relay,
+                                                  services,
+                                                  {network_.listen}},
+                                                 transport_));
   device.services = std::move(services);
   device.running = std::move(running);
   return {};

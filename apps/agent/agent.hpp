@@ -8,6 +8,7 @@
 #include "actors/guest.hpp"
 #include "actors/system.hpp"
 #include "apps/agent/checkup.hpp"
+#include "apps/agent/settings.hpp"
 #include "apps/common/home.hpp"
 #include "store/vault/folder.hpp"
 
@@ -43,7 +44,7 @@ struct joining {
 /// Thread-safe. Calls block the caller, never an actor.
 class agent {
  public:
-  explicit agent(home_paths home);
+  agent(home_paths home, network_settings network);
   ~agent();
   agent(const agent&) = delete;
   agent& operator=(const agent&) = delete;
@@ -79,6 +80,8 @@ class agent {
 
   [[nodiscard]] caf::actor_system& system() { return system_; }
   [[nodiscard]] const home_paths& home() const { return home_; }
+  /// As set in config.toml or when the agent was started.
+  [[nodiscard]] const network_settings& network() const { return network_; }
   /// The object store and database of an unlocked device.
   [[nodiscard]] expected<actors::object_services> services(const device_id& device);
 
@@ -124,6 +127,7 @@ class agent {
   [[nodiscard]] std::string folder_of(const device_id& device) const;
 
   home_paths home_;
+  network_settings network_;
   actors::system_config config_;
   caf::actor_system system_;
   std::shared_ptr<net::transport> transport_;

@@ -8,6 +8,7 @@
 
 #include "actors/caf.hpp"
 #include "actors/rebuild.hpp"
+#include "apps/agent/settings.hpp"
 #include "store/db/file.hpp"
 #include "store/db/kv.hpp"
 
@@ -53,6 +54,19 @@ finding examine_disk(const home_paths& home) {
   if (free < std::min(low_space, whole / low_part))
     return {"disk", false, message, "make room; what waits goes on by itself then"};
   return {"disk", true, message, {}};
+}
+
+finding examine_network(const home_paths& home) {
+  const auto network = load_network(home);
+  if (!network)
+    return {"network settings", false, network.error().message,
+            "correct it in " + (home.config / "config.toml").string() +
+                ", then: keyfold agent stop, keyfold unlock"};
+  return {"network settings",
+          true,
+          network->socks_proxy ? "connections go through the SOCKS proxy " + *network->socks_proxy
+                               : "connections go directly",
+          {}};
 }
 
 void examine_key_files(const home_paths& home, const checkup_options& o, findings& out,
@@ -113,6 +127,7 @@ findings examine_home(const home_paths& home, const checkup_options& o,
     if (auto mode = examine_mode(folder, 0700, o); !mode.ok || o.mend)
       out.push_back(std::move(mode));
   out.push_back(examine_disk(home));
+  out.push_back(examine_network(home));
   examine_key_files(home, o, out, readable);
   return out;
 }

@@ -13,6 +13,7 @@
 
 #include "apps/agent/api_server.hpp"
 #include "apps/common/descriptors.hpp"
+#include "apps/common/endpoint.hpp"
 #include "apps/common/exit_code.hpp"
 #include "crypto/random.hpp"
 #include "store/db/file.hpp"
@@ -25,6 +26,8 @@ using namespace keyfold::apps;
 struct options {
   std::optional<std::string> home;
   std::optional<int> ready_fd;
+  std::optional<std::string> listen;  ///< instead of what config.toml says
+  bool no_discovery = false;
   checkup_options checkup;
 };
 
@@ -57,12 +60,22 @@ sigset_t block_ending_signals() {
   return signals;
 }
 
+/// What config.toml says, and what the options say instead.
+expected<network_settings> network_of(const options& o, const home_paths& home) {
+  KEYFOLD_TRY(auto network, load_network(home));
+  if (o.listen && *o.listen != "none") KEYFOLD_CHECK(check_listen(*o.listen));
+  if (o.listen) network.listen = *o.listen;
+  if (o.no_discovery) network.discovery = false;
+  return network;
+}
+
 expected<void> serve(const options& o, const sigset_t& signals) {
   KEYFOLD_TRY(const auto home, find_home(o.home));
   KEYFOLD_CHECK(make_home(home));
+  KEYFOLD_TRY(auto network, network_of(o, home));
   KEYFOLD_TRY(const auto lock, lock_home(home));
   if (!raise_descriptor_limit()) spdlog::warn("the limit of open files could not be raised");
-  agent devices(home);
+  agent devices(home, std::move(network));
   exchanges running;
   const auto stop = [] { kill(getpid(), SIGTERM); };
   KEYFOLD_TRY(const auto server, api_server::bind(home, {devices, running, stop}));
@@ -96,7 +109,10 @@ int main(int argc, char** argv) {
   app.fallthrough();
   app.add_option("--home", o.home, "The folder of this installation (default: KEYFOLD_HOME)");
   app.add_option("--ready-fd", o.ready_fd, "A descriptor to close once the agent serves");
-  app.add_subcommand("run", "Run until stopped");
+  auto* running = app.add_subcommand("run", "Run until stopped");
+  running->add_option("--listen", o.listen,
+                      "tcp://HOST:PORT, where peers reach this agent, or none");
+  running->add_flag("--no-discovery", o.no_discovery, "Look for no peers in the local network");
   auto* checking = app.add_subcommand("check", "What keyfold doctor asks when no agent runs");
   checking->add_flag("--mend", o.checkup.mend);
   checking->add_flag("--deep", o.checkup.deep);

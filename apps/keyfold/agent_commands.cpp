@@ -3,6 +3,7 @@
 
 #include <iostream>
 
+#include "apps/common/endpoint.hpp"
 #include "apps/keyfold/command.hpp"
 #include "apps/keyfold/terminal.hpp"
 
@@ -48,38 +49,63 @@ void unlock(commander& c, const std::optional<std::string>& file) {
   c.call("unlock", {{"password", to_string(password->view())}});
 }
 
+/// How the agent is to be started.
+struct start_options {
+  std::optional<std::string> listen;
+  bool no_discovery = false;
+
+  [[nodiscard]] std::vector<std::string> arguments() const {
+    std::vector<std::string> out;
+    if (listen) out.insert(out.end(), {"--listen", *listen});
+    if (no_discovery) out.emplace_back("--no-discovery");
+    return out;
+  }
+};
+
+std::string listen_problem(const std::string& text) {
+  if (text == "none") return {};
+  const auto good = check_listen(text);
+  return good ? std::string() : good.error().message;
+}
+
+void run_in_foreground(commander& c, const start_options& options) {
+  if (c.api().running())
+    return c.fail_with(
+        {errc::exists, "an agent runs for this home already; stop it with: keyfold agent stop"});
+  std::error_code problem;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", problem);
+  std::vector<std::string> arguments{(self.parent_path() / "keyfold-agent").string(), "run"};
+  const auto& home = c.api().home();
+  if (home.config == home.data) arguments.insert(arguments.end(), {"--home", home.data.string()});
+  for (auto& each : options.arguments()) arguments.push_back(std::move(each));
+  std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
+  for (auto& each : arguments) argv.push_back(each.data());
+  argv.push_back(nullptr);
+  execv(argv[0], argv.data());
+  c.fail_with({errc::agent_not_running, "cannot run " + arguments.front()});
+}
+
 }  // namespace
 
 void add_agent_commands(commander& c) {
   auto* agent = c.app().add_subcommand("agent", "The sync agent")->require_subcommand(1);
-  auto listen = std::make_shared<std::string>("none");
-  auto no_discovery = std::make_shared<bool>(false);
+  auto options = std::make_shared<start_options>();
   const auto with_options = [&](CLI::App* sub) {
-    sub->add_option("--listen", *listen,
-                    "Only `none` today: agents reach each other through the relay")
-        ->check(CLI::IsMember({"none"}));
-    sub->add_flag("--no-discovery", *no_discovery, "There is no discovery today");
+    sub->add_option("--listen", options->listen,
+                    "Where peers reach this agent: tcp://HOST:PORT (0: any free port), or none")
+        ->check(CLI::Validator(listen_problem, "tcp://HOST:PORT|none"));
+    sub->add_flag("--no-discovery", options->no_discovery,
+                  "Look for no peers in the local network");
     return sub;
   };
   with_options(agent->add_subcommand("start", "Start the agent; returns when it serves"))
-      ->callback([&c] {
-        const auto started = c.api().start({});
+      ->callback([&c, options] {
+        const auto started = c.api().start(options->arguments());
         started ? c.succeed({{"ok", true}}) : c.fail_with(started.error());
       });
-  with_options(agent->add_subcommand("run", "Run the agent in the foreground"))->callback([&c] {
-    if (c.api().running())
-      return c.fail_with(
-          {errc::exists, "an agent runs for this home already; stop it with: keyfold agent stop"});
-    std::error_code problem;
-    const auto self = std::filesystem::read_symlink("/proc/self/exe", problem);
-    const auto program = (self.parent_path() / "keyfold-agent").string();
-    const auto& home = c.api().home();
-    if (home.config == home.data)
-      execl(program.c_str(), program.c_str(), "run", "--home", home.data.c_str(), nullptr);
-    else
-      execl(program.c_str(), program.c_str(), "run", nullptr);
-    c.fail_with({errc::agent_not_running, "cannot run " + program});
-  });
+  with_options(agent->add_subcommand("run", "Run the agent in the foreground"))
+      ->callback([&c, options] { run_in_foreground(c, *options); });
   agent->add_subcommand("stop", "Stop the agent")->callback([&c] { stop(c); });
   agent->add_subcommand("status", "Whether it runs, and its devices")->callback([&c] {
     status(c);

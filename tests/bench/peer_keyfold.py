@@ -25,6 +25,7 @@ class Keyfold(Peer):
     continuous = True
     fsync = "one syncfs a batch, before files get their names"
     latency_modes = ("watch",)
+    listen = "none"
 
     def check(self):
         missing = keyfold.missing_programs()
@@ -37,7 +38,7 @@ class Keyfold(Peer):
     def setup(self):
         self.world = keyfold.World(self.work / "world")
         self.relay = self.world.relay("--open")
-        self.homes = [self.world.home("alice"), self.world.home("bob")]
+        self.homes = [self.world.home(name, listen=self.listen) for name in ("alice", "bob")]
         alice, bob = self.homes
         alice.create_organization(self.relay)
         alice.invite(bob)
@@ -75,4 +76,39 @@ class Keyfold(Peer):
         self.relay.stop()
 
 
-PEERS = [Keyfold]
+class KeyfoldDirect(Keyfold):
+    """The relay has let both in, and is gone: the devices are linked directly."""
+
+    name = "keyfold-direct"
+    title = "Keyfold A -> B directly, no relay"
+    encrypted = "end to end"
+    listen = "tcp://127.0.0.1:0"
+
+    def setup(self):
+        super().setup()
+        for home in self.homes:
+            keyfold.wait_until(lambda: any(row["link"] == "direct" for row in home.run("peers")),
+                               f"{home.name} is linked")
+        port = self.homes[0].run("agent", "status")["listen"][0].rsplit(":", 1)[1]
+        other = self.homes[1].run("agent", "status")["listen"][0].rsplit(":", 1)[1]
+        self.ports = (port, other)
+        self.relay.stop()
+        del self.pids["relay"]
+
+    def settle(self):
+        for home in self.homes:
+            home.run("sync", "bench", "--peer", "--timeout", "600", timeout=615)
+
+    def wire(self):
+        """Bytes of the link, both ways, as the dialled side counts them."""
+        lines = "".join(subprocess.run(["ss", "-tinHO", "state", "established", f"( sport = :{port} )"],
+                                       capture_output=True, text=True, check=True).stdout for port in self.ports)
+        words = [word.partition(":") for word in lines.split()]
+        return sum(int(value) for name, _, value in words if name in ("bytes_sent", "bytes_received"))
+
+    def teardown(self):
+        for home in self.homes:
+            home.stop_agent()
+
+
+PEERS = [Keyfold, KeyfoldDirect]

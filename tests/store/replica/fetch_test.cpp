@@ -184,7 +184,8 @@ TEST_CASE("everything that some replica has is fetched, whatever fails on the wa
   }));
 }
 
-TEST_CASE("a near replica is asked before a far one, and the far one helps when the near one is busy") {
+TEST_CASE(
+    "a near replica is asked before a far one, and the far one helps when the near one is busy") {
   const auto random = seeded_random(9);
   fetch f({.requests = 1});
   (void)f.replica_up(1, rank::far);
