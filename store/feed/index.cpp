@@ -89,8 +89,10 @@ added index::add(const entry& e, const ledger::view& ledger) {
 
   store(e, result, out);
   const auto author = ledger.find_device(e.header.device);
-  if (!ledger.removals(workspace_, author->user).empty())
-    recut(records::branches_of(state_, e.header.device, e.header.generation), ledger, out.changes);
+  if (ledger.removals(workspace_, author->user).empty()) return out;
+  recut(records::branches_of(state_, e.header.device, e.header.generation), ledger, out.changes);
+  // A head of a frontier brings what stands before it back; of itself the verdict speaks.
+  std::erase_if(out.changes, [&](const auto& change) { return change.order.hash == e.hash; });
   return out;
 }
 

@@ -83,8 +83,7 @@ std::optional<errc> broken_by_ledger(const header& h, const ledger::device_facts
 bool covers(const feed_head& head, const feed_head& place, const past& held) {
   if (head.device != place.device || head.generation != place.generation) return false;
   if (head.hash == place.hash) return true;
-  if (head.seq <= place.seq) return false;
-  return !held.find_known(head.hash) || held.in_chain_of(place, head);
+  return head.seq > place.seq && held.find_known(head.hash) && held.in_chain_of(place, head);
 }
 
 }  // namespace

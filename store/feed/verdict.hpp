@@ -58,8 +58,8 @@ class past {
 ///
 /// A removal cuts every generation that began before it, and what that generation writes later. A
 /// fork makes a tree of a generation: covered is what stands in the chain of a head of the
-/// frontier. While such a head is not held, nobody can tell its chain from a fork's, and all that
-/// stands before it is taken as covered.
+/// frontier, once that head is held. Before that it covers nothing: its author may have signed a
+/// header of any height in advance. (A held head's hash fixes all that stands before it.)
 [[nodiscard]] standing standing_after(std::span<const ledger::removal> removals,
                                       const feed_head& place, ledger_seq generation_start,
                                       const past& held);

@@ -224,6 +224,41 @@ TEST_CASE("a removal quarantines what its frontier does not cover, in any order 
   CHECK(t.judge(t.write(t.bob, nullptr, {}, 6)).reason == errc::author_could_not_write);
 }
 
+TEST_CASE("a frontier's head that is not held covers nothing, and all of its chain once it is") {
+  bench t;
+  const auto b0 = t.write(t.bob, nullptr);
+  const auto b1 = t.write(t.bob, &b0);
+  const auto b2 = t.write(t.bob, &b1);
+  t.remove(t.bob, 6, std::vector{b1.head()});
+  t.hold(b0);
+  CHECK(t.standing_of(b0) == standing::quarantined);
+  const auto came = t.held.feeds.add(b1, t.ledger);
+  CHECK(came.verdict.standing == standing::counts);
+  REQUIRE(came.changes.size() == 1);
+  CHECK(came.changes.front().order.hash == b0.hash);
+  CHECK(came.changes.front().now == standing::counts);
+  t.hold(b2);
+  CHECK(t.standing_of(b0) == standing::counts);
+  CHECK(t.standing_of(b1) == standing::counts);
+  CHECK(t.standing_of(b2) == standing::quarantined);
+}
+
+TEST_CASE(
+    "a header signed in advance for a chain that is not there does not extend a removed feed") {
+  bench t;
+  const auto b0 = t.hold(t.write(t.bob, nullptr));
+  // Signed before the removal, of a height that he wants to reach after it.
+  auto far = t.draft_after(t.bob, &b0);
+  far.seq = {1000};
+  far.prev = t.random->id<entry_hash>();
+  const auto invented = t.sign(t.bob, far);
+  t.remove(t.bob, 6, std::vector{b0.head(), invented.head()});
+  const auto b1 = t.hold(t.write(t.bob, &b0, {}, 5));
+  CHECK(t.standing_of(b0) == standing::counts);
+  CHECK(t.standing_of(b1) == standing::quarantined);
+  CHECK(t.judge(invented).standing == standing::waiting);
+}
+
 TEST_CASE("a removed user's new generation with an old position is quarantined") {
   bench t;
   const auto b0 = t.hold(t.write(t.bob, nullptr));
