@@ -90,9 +90,9 @@ class state final : public view {
   [[nodiscard]] bool read_only(std::optional<workspace_id> scope = std::nullopt) const;
   /// The first certificate of the workspace whose body is not held; nothing after it is folded.
   [[nodiscard]] std::optional<ledger_seq> missing_body(workspace_id workspace) const;
-  /// Workspaces of which the user should have bodies or frontiers that are not held: pull these.
+  /// Workspaces of which the user should have bodies, keys or frontiers that are not held: pull these.
   [[nodiscard]] std::vector<workspace_id> lacking_bodies(user_id user) const;
-  /// The first certificate about the workspace whose body or frontier is not held: pull from there on.
+  /// The first about the workspace of which the body, rows, keys or frontier lack: pull from there on.
   [[nodiscard]] std::optional<ledger_seq> first_lacking(workspace_id workspace) const;
   /// The user may write there now, as far as this ledger can tell: `errc::update_needed`,
   /// `errc::body_missing`, `errc::workspace_unknown` or `errc::role_insufficient`. (A rotation that

@@ -131,12 +131,18 @@ std::vector<workspace_id> state::lacking_bodies(user_id user) const {
 
 std::optional<ledger_seq> state::first_lacking(const scope_state& scope) const {
   static const auto nothing = hash_of_frontier(empty_frontier());
-  for (const auto& loss : scope.fold.losses()) {
-    const bool held =
-        loss.frontier_hash == nothing || at(loss.seq).frontiers.contains(scope.fold.id());
-    if (!held && (!scope.missing || loss.seq < *scope.missing)) return loss.seq;
+  auto out = scope.missing;
+  const auto note = [&](ledger_seq seq) { out = out ? std::min(*out, seq) : seq; };
+  for (const auto& loss : scope.fold.losses())
+    if (loss.frontier_hash != nothing && !at(loss.seq).frontiers.contains(scope.fold.id()))
+      note(loss.seq);
+  for (const auto seq : scope.positions) {
+    const auto& s = at(seq);
+    const auto& attached = s.record.certificate.attached;
+    const bool held = attached.rows && attached.earlier;
+    if (s.effective && rotation_of(s.body->what) != nullptr && !held) note(seq);
   }
-  return scope.missing;
+  return out;
 }
 
 std::optional<ledger_seq> state::first_lacking(workspace_id workspace) const {

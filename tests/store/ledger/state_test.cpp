@@ -116,6 +116,27 @@ TEST_CASE("a revocation that does not name a workspace leaves an empty frontier 
   CHECK(removals[0].frontier == std::vector<feed_head>{});
 }
 
+TEST_CASE("rows and earlier keys that did not come with a rotation are asked for again") {
+  organization o;
+  const auto bob = o.add("bob");
+  const auto eve = o.add("eve");
+  const auto papers = o.create_workspace(o.alice);
+  o.share(o.alice, papers, bob, role::reader);
+  const auto rotated = o.rotate(o.alice, papers);
+  state bobs(o.state.id());
+  for (const auto& each : o.records) {
+    auto came = each;
+    if (came.certificate.hash == rotated.certificate.hash) came.certificate.attached.rows.reset();
+    REQUIRE(bobs.add(came));
+  }
+  CHECK(bobs.lacking_bodies(bob.user) == std::vector{papers});
+  CHECK(bobs.first_lacking(papers) == rotated.certificate.header.seq);
+  CHECK(bobs.lacking_bodies(eve.user).empty());  // not for her
+  REQUIRE(bobs.add(rotated)->filled);
+  CHECK(bobs.lacking_bodies(bob.user).empty());
+  CHECK(o.state.lacking_bodies(bob.user).empty());
+}
+
 TEST_CASE("bodies that come late, in any order, give the state of those that came at once") {
   const busy o;
   rc::check("late bodies", [&] {
