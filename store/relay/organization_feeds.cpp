@@ -23,7 +23,7 @@ answered<std::vector<feed::feed_head>> organization::subscribe(
   effects out{{session, news::feed_grew{workspace}}};
   if (auto lost = feeds_.lost(workspace, max_wanted); !lost.empty())
     out.push_back({session, news::objects_wanted{workspace, std::move(lost)}});
-  return {feeds_.index(workspace).frontier(), std::move(out)};
+  return {replica::heads_to_tell(feeds_.index(workspace)), std::move(out)};
 }
 
 expected<feed::slice> organization::deliver(session_number session, workspace_id workspace,

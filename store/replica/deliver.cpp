@@ -1,6 +1,7 @@
 #include "store/replica/deliver.hpp"
 
 #include <algorithm>
+#include <functional>
 
 namespace keyfold::replica {
 namespace {
@@ -32,6 +33,20 @@ taken take(feed::index& feeds, const ledger::view& ledger, std::span<const feed:
     out.results.push_back(std::move(done));
     if (waits) break;
   }
+  return out;
+}
+
+std::vector<feed_head> heads_to_tell(const feed::index& feeds, std::size_t most) {
+  auto out = feeds.frontier();
+  if (out.size() <= most) return out;
+  std::vector<std::pair<std::uint64_t, feed_head>> by_arrival;
+  for (const auto& head : out)
+    if (const auto held = feeds.find(head.hash)) by_arrival.emplace_back(held->arrival, head);
+  std::sort(by_arrival.begin(), by_arrival.end(), std::greater<>());
+  by_arrival.resize(std::min(most, by_arrival.size()));
+  out.clear();
+  for (const auto& [arrival, head] : by_arrival) out.push_back(head);
+  std::sort(out.begin(), out.end());
   return out;
 }
 

@@ -25,6 +25,12 @@ struct taken {
 [[nodiscard]] taken take(feed::index& feeds, const ledger::view& ledger,
                          std::span<const feed::entry> entries);
 
+inline constexpr std::size_t max_told_heads = 3000;  ///< what one message holds
+/// The frontier as it is told to another replica: its heads, and of too many those that came last. Whoever hears it
+/// knows the past of each as well; what is left out beyond that is delivered once more, and known.
+[[nodiscard]] std::vector<feed_head> heads_to_tell(const feed::index& feeds,
+                                                   std::size_t most = max_told_heads);
+
 /// What one subscriber of one workspace still lacks. A value in memory, gone with the connection.
 class delivery {
  public:

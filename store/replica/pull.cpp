@@ -17,7 +17,7 @@ void pull::disconnected() {
 
 pull::effects pull::start_over() {
   state_ = state::subscribing;
-  return {subscribe{feeds_.frontier()}};
+  return {subscribe{heads_to_tell(feeds_)}};
 }
 
 void pull::subscribed(std::vector<feed_head> frontier) {

@@ -155,3 +155,27 @@ TEST_CASE("a device whose feed was forked by a restored backup syncs both branch
     n.check_equal();
   }));
 }
+
+TEST_CASE("of too many heads those that came last are told, and nothing is lost for it") {
+  world w(3);
+  replica_index full(w);
+  std::vector<entry> all;
+  for (int i = 0; i < 10; ++i) {
+    all.push_back(w.write(w.alice, nullptr));
+    REQUIRE(full.feeds.add(all.back(), w.ledger).fresh);
+  }
+  CHECK(heads_to_tell(full.feeds) == full.feeds.frontier());
+  const auto told = heads_to_tell(full.feeds, 4);
+  CHECK(told.size() == 4);
+  for (std::size_t i = 6; i < all.size(); ++i)
+    CHECK(std::find(told.begin(), told.end(), all[i].head()) != told.end());
+  // The others come once more, and are known.
+  const auto again = delivery(told).next(full.feeds, 1 << 20);
+  CHECK(again.entries.size() == 6);
+  const auto taken = take(full.feeds, w.ledger, decode_all(again.entries));
+  CHECK(taken.accepted == 6);
+  CHECK(taken.fresh.empty());
+  // One head that has seen all says everything.
+  REQUIRE(full.feeds.add(w.write(w.bob, nullptr, all), w.ledger).fresh);
+  CHECK(delivery(heads_to_tell(full.feeds, 1)).next(full.feeds, 1 << 20).entries.empty());
+}
