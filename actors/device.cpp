@@ -25,6 +25,7 @@ workspace_actor start_workspace(self_pointer self, const workspace_id& id) {
                       s.current, s.ledger, s.disk);
   self->monitor(child);
   for (const auto& [number, replica] : s.replicas) self->send(child, replica);
+  for (const auto& [device, since] : s.present) self->send(child, device_at_relay{device, true});
   return child;
 }
 

@@ -255,6 +255,8 @@ caf::result<net::answer_or_failure> forward(device_pointer self, const peer_requ
 
 void take_presence(device_pointer self, const net::presence& said) {
   auto& s = self->state;
+  for (const auto& [id, child] : s.workspaces)
+    self->send(child, device_at_relay{said.device, said.online});
   if (!said.online) {
     s.present.erase(said.device);
     return;

@@ -255,6 +255,11 @@ struct replica_offline {
   replica::replica_number number = 0;
   error why;
 };
+/// The relay says that the device is connected with it, or not any more.
+struct device_at_relay {
+  device_id device;
+  bool there = false;
+};
 /// Another device asks, about this workspace.
 struct replica_request {
   replica::replica_number from = 0;
@@ -638,6 +643,7 @@ using registry_actor =
 KEYFOLD_MESSAGE(notify_peer)
 KEYFOLD_MESSAGE(replica_online)
 KEYFOLD_MESSAGE(replica_offline)
+KEYFOLD_MESSAGE(device_at_relay)
 KEYFOLD_MESSAGE(replica_request)
 KEYFOLD_MESSAGE(retry_replica)
 KEYFOLD_MESSAGE(dial_peer)

@@ -302,6 +302,7 @@ workspace_actor::behavior_type behavior(workspace_pointer self) {
       [self](const ledger_changed& r) { take_ledger(self, r.ledger); },
       [self](const replica_online& r) { went_online(self, r); },
       [self](const replica_offline& r) { went_offline(self, r); },
+      [self](const device_at_relay& r) { note_at_relay(self, r); },
       [self](const replica_request& r) { return answer_replica(self, r); },
       [self](const entries_came& r) { take_entries(self, r.bulk); },
       [self](const objects_wanted& r) { put_again(self, r); },

@@ -74,14 +74,17 @@ void review(workspace_pointer self, replica_link& replica) {
   ask_anew(self, replica);
 }
 
-/// Whoever is given an entry, or made it, has it.
+/// Whoever is given an entry, or made it, has it; and the relay gets it of its author, if that one is there.
 void note_holders(workspace_state& s, replica::replica_number from,
                   std::span<const feed::entry> entries) {
   for (const auto& e : entries) {
     if (!s.engine.feeds().holds(e.hash)) continue;
-    for (auto& [number, replica] : s.replicas)
-      if (number == from || replica.device == e.header.device)
-        replica.push->came_from_replica(e.hash);
+    for (auto& [number, replica] : s.replicas) {
+      const bool has_it = number == from || replica.device == e.header.device;
+      const bool gets_it = !has_it && replica.is_relay() && s.at_relay.contains(e.header.device);
+      if (gets_it) s.left_to_author.insert(e.header.device);
+      if (has_it || gets_it) replica.push->came_from_replica(e.hash);
+    }
   }
 }
 
@@ -146,6 +149,10 @@ void went_offline(workspace_pointer self, const replica_offline& said) {
   if (found == s.replicas.end()) return;
   const bool was_relay = found->second.is_relay();
   if (found->second.entitled) end_exchange(self, found->second);
+  if (was_relay) {
+    s.at_relay.clear();
+    s.left_to_author.clear();
+  }
   s.replicas.erase(found);
   const error gone{
       errc::unreachable,
@@ -154,6 +161,23 @@ void went_offline(workspace_pointer self, const replica_offline& said) {
       std::ranges::any_of(s.replicas, [](const auto& each) { return !each.second.is_relay(); });
   if (was_relay || !any_device) end_syncs(self, !was_relay, gone);
   if (s.replicas.empty()) end_wants(s, gone);
+}
+
+void note_at_relay(workspace_pointer self, const device_at_relay& said) {
+  auto& s = state_of(self);
+  if (said.there) {
+    s.at_relay.insert(said.device);
+    return;
+  }
+  s.at_relay.erase(said.device);
+  auto* relay = s.relay();
+  const bool matters = s.left_to_author.erase(said.device) > 0;
+  if (!matters || relay == nullptr || !relay->push_connected) return;
+  // It may have gone before it had brought everything: what the relay holds is asked anew.
+  relay->push = make_push(s, true);
+  relay->push_connected = relay->push_idle = false;
+  relay->uploading = 0;
+  ask_anew(self, *relay);
 }
 
 void take_ledger(workspace_pointer self, const ledger_view& ledger) {

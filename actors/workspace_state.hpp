@@ -106,6 +106,8 @@ struct workspace_state {
   replica::fetch fetch;
   std::map<replica::replica_number, replica_link> replicas;
   std::map<std::uint64_t, unshared_entry> unshared;  ///< by their number of arrival
+  std::set<device_id> at_relay;                      ///< devices that are connected with it
+  std::set<device_id> left_to_author;                ///< those whose entries the relay gets of them
 
   ledger_actor ledger_of;
   disk_actor disk;
@@ -183,6 +185,9 @@ void end_wants(workspace_state& s, const error& why);
 // workspace_replicas.cpp
 void went_online(workspace_pointer self, const replica_online& said);
 void went_offline(workspace_pointer self, const replica_offline& said);
+/// What a device writes that is connected with the relay, it brings there itself, contents first. When it goes, all that
+/// the relay lacks is brought by whoever has it.
+void note_at_relay(workspace_pointer self, const device_at_relay& said);
 void take_ledger(workspace_pointer self, const ledger_view& ledger);
 /// Entries of the relay's.
 void take_entries(workspace_pointer self, const net::shared_bytes& bulk);
