@@ -31,12 +31,26 @@ void print_members(const json& list) {
   print_table({"E-MAIL", "NAME", "ROLE", "USER"}, rows);
 }
 
+/// "; 2 devices linked, 1 with everything"; nothing where there is none.
+std::string linked_devices(const json& replicas) {
+  std::size_t count = 0, whole = 0;
+  for (const auto& replica : replicas) {
+    if (replica["device"].is_null()) continue;
+    ++count;
+    if (replica.value("has_all", false)) ++whole;
+  }
+  if (count == 0) return {};
+  return "; " + std::to_string(count) + (count == 1 ? " device" : " devices") + " linked, " +
+         std::to_string(whole) + " with everything";
+}
+
 void print_status(const json& document) {
   for (const auto& w : document.is_array() ? document : json::array({document})) {
     const auto& pending = w["pending"];
     std::cout << cell(w["workspace"]) << ": " << cell(w["state"])
               << (w.value("online", false) ? ", online" : ", offline") << ", "
-              << cell(pending["up"]) << " to send, " << cell(pending["down"]) << " to fetch\n";
+              << cell(pending["up"]) << " to send, " << cell(pending["down"]) << " to fetch"
+              << linked_devices(w["replicas"]) << '\n';
     if (!w["trouble"].is_null()) std::cout << "  " << cell(w["trouble"]["message"]) << '\n';
     for (const auto& f : w["files"])
       std::cout << "  " << cell(f["state"]) << "  " << cell(f["path"])
