@@ -3,10 +3,10 @@
 #include "actors/device_state.hpp"
 #include "actors/disk.hpp"
 #include "actors/greeter.hpp"
+#include "actors/incidents.hpp"
 #include "actors/ledger.hpp"
 #include "actors/link.hpp"
 #include "actors/workspace.hpp"
-#include "store/ledger/receipt.hpp"
 
 namespace keyfold::actors {
 namespace {
@@ -29,10 +29,20 @@ workspace_actor start_workspace(self_pointer self, const workspace_id& id) {
   return child;
 }
 
+void report(const device_actor_state& s, const incident::witness::contradictions& found,
+            const std::optional<device_id>& from = {}) {
+  for (const auto& each : found) {
+    auto r = incident::of_relay(each, report_time());
+    r.from = from;
+    notice(s.options->objects.incidents, r);
+  }
+}
+
 /// Every workspace in which this user ever had a role has an actor: what was here stays readable.
 void take_ledger(self_pointer self, const ledger_view& ledger) {
   auto& s = self->state;
   s.current = ledger;
+  report(s, s.witness.advanced(ledger->state));
   for (const auto& [id, child] : s.workspaces) self->send(child, ledger_changed{ledger});
   for (const auto& id : ledger->state.workspaces()) {
     const auto* fold = ledger->state.workspace(id);
@@ -88,22 +98,6 @@ void child_ended(self_pointer self, const caf::down_msg& down) {
   if (s.still_there.empty()) self->delayed_send(self, restart_after, start_again{});
 }
 
-/// What the relay says of its ledger is held against what is here: a step back or a fork is not taken in
-/// silence.
-void examine(const device_actor_state& s, const net::hello_answer& greeting) {
-  if (!s.current->state.organization().founded()) return;
-  const auto said = ledger::verify_statement(greeting.statement, greeting.signature,
-                                             s.current->state.organization().receipt_key());
-  if (!said) return;  // the link refuses such a greeting
-  const auto found = s.current->state.evidence_against(*said);
-  if (!found) return;
-  if (ledger::convicts(found->what))
-    spdlog::error("the relay lies: two statements of it contradict each other");
-  else
-    spdlog::warn(
-        "the relay is behind what this device holds: it may have been restored from a backup");
-}
-
 void refresh(self_pointer self) {
   self->request(self->state.ledger, caf::infinite, refresh_ledger{})
       .then([](const expected<ledger_view>&) {}, [](const caf::error&) {});
@@ -114,6 +108,8 @@ void hear(self_pointer self, const relay_event& event) {
   const auto body = event.m.body.view();
   switch (event.m.kind) {
     case net::message_kind::ledger_advanced:
+      if (const auto said = net::decode<net::ledger_advanced>(body))
+        (void)examine(s, said->statement, said->signature, std::nullopt);
       return refresh(self);
     case net::message_kind::feed_advanced:
       if (const auto said = net::decode<net::feed_advanced>(body)) {
@@ -154,7 +150,7 @@ void relay_came(self_pointer self, const relay_online& greeted) {
   auto& s = self->state;
   s.relay.state = link_state::online;
   s.relay.why.reset();
-  examine(s, greeted.greeting);
+  (void)examine(s, greeted.greeting.statement, greeted.greeting.signature, std::nullopt);
   refresh(self);
   if (s.relay_replica) remove_replica(self, *s.relay_replica, {errc::disconnected, "greeted anew"});
   s.relay_replica = add_replica(self, s.link, std::nullopt);
@@ -219,8 +215,9 @@ void start_children(self_pointer self, ledger::state stored) {
       std::make_shared<const ledger_snapshot>(ledger_snapshot{stored, std::move(keys)});
   s.disk = spawn_disk(self->system(), o.objects.objects, object::origin::fetched);
   s.link = spawn_link(self->system(), link_options_of(o, stored, s.transport), device_actor(self));
-  s.ledger = spawn_ledger(self->system(), {o.objects.store, o.organization, o.user, o.user_key},
-                          std::move(stored), s.link, device_actor(self));
+  s.ledger = spawn_ledger(
+      self->system(), {o.objects.store, o.organization, o.user, o.user_key, o.objects.incidents},
+      std::move(stored), s.link, device_actor(self));
   self->monitor(s.disk);
   self->monitor(s.link);
   self->monitor(s.ledger);
@@ -280,12 +277,24 @@ device_actor::behavior_type device(self_pointer self, device_options options,
       [self](const neighbour_heard& heard) { take_neighbour(self, heard); },
       [self](const peer_online& came) { peer_came(self, came); },
       [self](const peer_offline& gone) { peer_went(self, gone); },
-      [self](const peer_ledger_advanced& told) { refresh_from(self, told.device); },
+      [self](const peer_ledger_advanced& told) { peer_advanced(self, told); },
       [self](const peer_request& request) { return forward(self, request); },
   };
 }
 
 }  // namespace
+
+bool examine(device_actor_state& s, bytes_view statement, bytes_view signature,
+             const std::optional<device_id>& from) {
+  const auto& organization = s.current->state.organization();
+  if (!organization.founded()) return true;
+  const auto said = ledger::verify_statement(statement, signature, organization.receipt_key());
+  // Links refuse what the relay did not sign; of a relay to come records are verified one by one.
+  if (!said || said->statement.organization != s.options->organization) return true;
+  const auto found = s.witness.heard(s.current->state, *said);
+  report(s, found, from);
+  return std::ranges::none_of(found, [](const auto& e) { return ledger::convicts(e.what); });
+}
 
 expected<device_actor> spawn_device(caf::actor_system& system, device_options options,
                                     std::shared_ptr<net::transport> transport) {

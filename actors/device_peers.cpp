@@ -4,7 +4,6 @@
 #include "actors/device_state.hpp"
 #include "actors/device_store.hpp"
 #include "actors/replies.hpp"
-#include "store/ledger/receipt.hpp"
 
 namespace keyfold::actors {
 namespace {
@@ -105,18 +104,6 @@ void dial(device_pointer self, const other_device& other) {
 
 // -- what peers bring
 
-/// What the relay said to the other device is held against what it said to this one. False when that shows two ledgers.
-bool examine(const device_actor_state& s, const device_id& device,
-             const net::hello_answer& greeting) {
-  const auto said = ledger::verify_statement(greeting.statement, greeting.signature,
-                                             s.current->state.organization().receipt_key());
-  if (!said) return true;  // of a relay to come, perhaps: its records are verified one by one
-  const auto found = s.current->state.evidence_against(*said);
-  if (!found || !ledger::convicts(found->what)) return true;
-  spdlog::error("the relay lies: it showed device {} another ledger", to_text(device));
-  return false;
-}
-
 bool knows_more(const device_actor_state& s, const net::hello_answer& greeting) {
   const auto said = ledger::decode_statement(greeting.statement);
   return said && said->seq > s.current->state.head()->seq;
@@ -138,6 +125,13 @@ void add_other(device_pointer self, const device_id& device, const ledger::devic
       s.current, device_actor(self));
   other.told = remembered_endpoints(s, device);
   s.others.emplace(device, std::move(other));
+}
+
+void refresh_from(device_pointer self, const device_id& device) {
+  const auto* other = find_other(self->state, device);
+  if (other == nullptr || self->state.rebuilding) return;
+  self->request(self->state.ledger, caf::infinite, refresh_ledger{other->peer})
+      .then([](const expected<ledger_view>&) {}, [](const caf::error&) {});
 }
 
 }  // namespace
@@ -212,7 +206,7 @@ void peer_came(device_pointer self, const peer_online& came) {
   auto& s = self->state;
   auto* other = find_other(s, came.device);
   if (other == nullptr) return;
-  if (!examine(s, came.device, came.greeting))
+  if (!examine(s, came.greeting.statement, came.greeting.signature, came.device))
     return self->send(other->peer,
                       hang_up{{errc::ledger_forked, "the relay showed us two ledgers"}});
   spdlog::info("device {} is linked", to_text(came.device));
@@ -232,11 +226,14 @@ void peer_went(device_pointer self, const peer_offline& gone) {
   remove_replica(self, *std::exchange(other->replica, std::nullopt), gone.why);
 }
 
-void refresh_from(device_pointer self, const device_id& device) {
-  const auto* other = find_other(self->state, device);
-  if (other == nullptr || self->state.rebuilding) return;
-  self->request(self->state.ledger, caf::infinite, refresh_ledger{other->peer})
-      .then([](const expected<ledger_view>&) {}, [](const caf::error&) {});
+void peer_advanced(device_pointer self, const peer_ledger_advanced& told) {
+  auto& s = self->state;
+  const auto* other = find_other(s, told.device);
+  if (other == nullptr) return;
+  if (!examine(s, told.said.statement, told.said.signature, told.device))
+    return self->send(other->peer,
+                      hang_up{{errc::ledger_forked, "the relay showed us two ledgers"}});
+  refresh_from(self, told.device);
 }
 
 caf::result<net::answer_or_failure> forward(device_pointer self, const peer_request& request) {

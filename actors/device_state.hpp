@@ -3,6 +3,7 @@
 
 #include "actors/device.hpp"
 #include "actors/peer.hpp"
+#include "store/incident/witness.hpp"
 
 namespace keyfold::actors {
 
@@ -25,6 +26,7 @@ struct device_actor_state {
   disk_actor disk;
   ledger_view current;
   link_facts relay;
+  incident::witness witness;  ///< of what the relay says of its ledger, to us and to others
   std::map<workspace_id, workspace_actor> workspaces;
   std::map<invitation_token, exchange_actor> greeters;
   std::set<workspace_id> fallen;          ///< workspaces to be started again
@@ -51,6 +53,11 @@ struct device_actor_state {
 };
 using device_pointer = device_actor::stateful_pointer<device_actor_state>;
 
+/// What the relay said of its ledger, to us or to the device `from`, is held against the ledger and against what it said
+/// before; a contradiction is kept. False when that convicts the relay: it shows two ledgers.
+[[nodiscard]] bool examine(device_actor_state& s, bytes_view statement, bytes_view signature,
+                           const std::optional<device_id>& from);
+
 /// A replica is within reach: every workspace hears of it, those that start later too.
 replica::replica_number add_replica(device_pointer self, const replica_actor& to,
                                     const std::optional<device_id>& device);
@@ -63,7 +70,8 @@ void start_listening(device_pointer self);
 void review_peers(device_pointer self);
 void peer_came(device_pointer self, const peer_online& came);
 void peer_went(device_pointer self, const peer_offline& gone);
-void refresh_from(device_pointer self, const device_id& device);
+/// The other device has more of the ledger, or says so.
+void peer_advanced(device_pointer self, const peer_ledger_advanced& told);
 [[nodiscard]] caf::result<net::answer_or_failure> forward(device_pointer self,
                                                           const peer_request& request);
 void take_presence(device_pointer self, const net::presence& said);

@@ -2,7 +2,7 @@
 //
 //   'L' ledger    'D' settings of the device    'O' object index    'I' invitation progress
 //   'W' workspace id: feeds, journal, tree      'M' workspace id: the mirror's base    'C'
-//   workspace id: chunk index    0x00 the version of all of these (store/db/format.hpp)
+//   workspace id: chunk index    'N' incidents    0x00 the version of all of these (store/db/format.hpp)
 #pragma once
 
 #include "crypto/ids.hpp"
@@ -16,6 +16,7 @@ enum class part : std::uint8_t {
   invitations = 'I',
   workspace = 'W',
   mirror = 'M',
+  incidents = 'N',
 };
 
 [[nodiscard]] inline bytes prefix_of(part p) {

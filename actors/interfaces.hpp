@@ -416,6 +416,7 @@ struct peer_request {
 /// Its ledger has advanced, or holds what ours lacks.
 struct peer_ledger_advanced {
   device_id device;
+  net::ledger_advanced said;  ///< the receipt of its new head
 };
 using peer_owner =
     caf::typed_actor<handles<peer_online>, handles<peer_offline>, handles<peer_ledger_advanced>,

@@ -5,6 +5,7 @@
 #include <deque>
 
 #include "actors/device_store.hpp"
+#include "actors/incidents.hpp"
 #include "actors/replies.hpp"
 #include "store/ledger/log.hpp"
 
@@ -50,6 +51,8 @@ struct ledger_actor_state {
   std::deque<queued_statement> statements;  ///< the first is being appended
   std::deque<pull_from> pulls;              ///< the first is under way
   std::set<workspace_id> withheld;          ///< whose bodies it did not give
+  std::shared_ptr<incident::book> incidents;
+  std::set<ledger_seq> refusals_told;
 };
 
 using self_pointer = ledger_actor::stateful_pointer<ledger_actor_state>;
@@ -57,9 +60,32 @@ using self_pointer = ledger_actor::stateful_pointer<ledger_actor_state>;
 void begin_pull(self_pointer self);
 void append_first(self_pointer self);
 
-void report(const std::vector<ledger::incident>& incidents) {
-  for (const auto& incident : incidents)
-    spdlog::warn("ledger: {} at position {}", ledger::to_string(incident.kind), incident.seq.value);
+void report(const ledger_actor_state& s, const std::vector<ledger::incident>& incidents) {
+  for (const auto& each : incidents)
+    notice(s.incidents, incident::of_ledger_incident(*s.state, each, report_time()));
+}
+
+/// Bodies that come late may show that certificates before them break a rule.
+void report_refusals(ledger_actor_state& s) {
+  for (const auto& refused : s.state->refused())
+    if (s.refusals_told.insert(refused.position.seq).second)
+      notice(s.incidents, incident::of_refusal(*s.state, refused, report_time()));
+}
+
+/// A record that is none of this ledger, though the relay gave a receipt for it.
+void report_foreign(const ledger_actor_state& s, const ledger::record& record) {
+  if (const auto found = incident::of_foreign_record(*s.state, record, report_time()))
+    notice(s.incidents, *found);
+}
+
+/// Receipts of one start of the relay count upwards.
+void compare_with_the_one_before(const ledger_actor_state& s, const ledger::record& record) {
+  const auto seq = record.certificate.header.seq;
+  if (seq.value == 0) return;
+  const auto& before = s.state->record_at({seq.value - 1})->receipt;
+  const auto what = ledger::compare(before.statement, record.receipt.statement);
+  if (what != ledger::contradiction::none)
+    notice(s.incidents, incident::of_relay({what, before, record.receipt}, report_time()));
 }
 
 /// Makes what was added durable, and tells everybody. Where that fails, what is in memory is not what the disk says:
@@ -71,7 +97,8 @@ expected<void> publish(self_pointer self) {
     self->quit(caf::exit_reason::unhandled_exception);
     return committed;
   }
-  report(s.keys->update(*s.state));
+  report(s, s.keys->update(*s.state));
+  report_refusals(s);
   s.current = std::make_shared<const ledger_snapshot>(ledger_snapshot{*s.state, *s.keys});
   if (const auto head = s.state->head())
     self->send(s.link, set_ledger_facts{net::ledger_head{head->seq, head->hash},
@@ -82,11 +109,13 @@ expected<void> publish(self_pointer self) {
 
 expected<void> take(self_pointer self, const ledger::record& record) {
   auto& s = self->state;
-  KEYFOLD_TRY(const auto added, ledger::add(*s.state, s.disk->log, record));
-  if (added.refused)
-    spdlog::warn("ledger: the certificate at {} has no effect: {}",
-                 record.certificate.header.seq.value, added.refused->message);
-  report(added.incidents);
+  const auto added = ledger::add(*s.state, s.disk->log, record);
+  if (!added) {
+    if (added.error().code == errc::ledger_forked) report_foreign(s, record);
+    return fail(added);
+  }
+  if (added->advanced) compare_with_the_one_before(s, record);
+  report(s, added->incidents);
   return {};
 }
 
@@ -235,6 +264,7 @@ ledger_actor::behavior_type ledger_behavior(self_pointer self, const ledger_opti
   s.keys.emplace(options.user, options.user_key);
   s.link = std::move(link);
   s.owner = std::move(owner);
+  s.incidents = options.incidents;
   (void)publish(self);  // says by itself why not
   return {
       [self](get_ledger) { return self->state.current; },

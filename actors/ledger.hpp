@@ -4,6 +4,7 @@
 
 #include "actors/interfaces.hpp"
 #include "store/db/kv.hpp"
+#include "store/incident/book.hpp"
 
 namespace keyfold::actors {
 
@@ -12,6 +13,7 @@ struct ledger_options {
   organization_id organization;
   user_id user;
   box_key user_key;
+  std::shared_ptr<incident::book> incidents;  ///< for what is noticed; may be missing
 };
 
 /// Puts the first record, appended by the founder himself, into a device's database.

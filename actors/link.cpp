@@ -58,6 +58,12 @@ void schedule(self_pointer self) {
   self->delayed_send(self, *next > now ? *next - now : net::instant{1}, tick{});
 }
 
+/// The relay's word on its ledger has to have its signature, in an event as in a greeting.
+expected<void> check_event(const link_options& options, const net::message& m) {
+  if (m.kind != net::message_kind::ledger_advanced || !options.receipt_key) return {};
+  return check_advance(m, options.organization, *options.receipt_key);
+}
+
 void carry_out(self_pointer self, net::client_effects effects) {
   auto& s = self->state;
   for (auto& effect : effects) {
@@ -71,7 +77,10 @@ void carry_out(self_pointer self, net::client_effects effects) {
       s.facts.why.reset();
       self->send(s.owner, relay_online{std::move(greeted->answer)});
     } else if (auto* event = std::get_if<net::effect::event>(&effect)) {
-      self->send(s.owner, relay_event{std::move(event->m)});
+      if (const auto good = check_event(*s.options, event->m); !good)
+        s.options->transport->drop(*s.link, good.error());
+      else
+        self->send(s.owner, relay_event{std::move(event->m)});
     } else if (auto* closed = std::get_if<net::effect::closed>(&effect)) {
       s.options->transport->drop(*s.link, closed->why);
     }
@@ -177,6 +186,16 @@ expected<void> check_greeting(const net::hello& sent, const net::hello_answer& g
   KEYFOLD_TRY(const auto said, ledger::verify_statement(got.statement, got.signature, receipt_key));
   if (said.statement.organization != sent.organization || said.statement.nonce != sent.nonce)
     return fail(errc::bad_receipt, "the relay's greeting is not an answer to ours");
+  return {};
+}
+
+expected<void> check_advance(const net::message& event, organization_id organization,
+                             const signing_public_key& receipt_key) {
+  KEYFOLD_TRY(const auto said, net::decode<net::ledger_advanced>(event.body.view()));
+  KEYFOLD_TRY(const auto receipt,
+              ledger::verify_statement(said.statement, said.signature, receipt_key));
+  if (receipt.statement.organization != organization || receipt.statement.nonce)
+    return fail(errc::bad_receipt, "the relay's word is not a receipt of this ledger");
   return {};
 }
 

@@ -27,4 +27,8 @@ struct link_options {
 [[nodiscard]] expected<void> check_greeting(const net::hello& sent, const net::hello_answer& got,
                                             const signing_public_key& receipt_key);
 
+/// An event 40 has the relay's receipt of its new head, for this organization: `errc::bad_receipt` otherwise.
+[[nodiscard]] expected<void> check_advance(const net::message& event, organization_id organization,
+                                           const signing_public_key& receipt_key);
+
 }  // namespace keyfold::actors

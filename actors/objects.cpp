@@ -26,6 +26,7 @@ struct device_storage {
   std::unique_ptr<db::store> sealed;
   std::unique_ptr<db::store> watched;
   std::unique_ptr<object::store> objects;
+  std::unique_ptr<incident::book> incidents;
 };
 
 }  // namespace
@@ -44,11 +45,14 @@ expected<object_services> open_object_services(const std::string& folder,
   KEYFOLD_TRY(storage->objects, object::store::open(folder + "/objects", *storage->watched,
                                                     prefix_of(part::objects)));
   KEYFOLD_CHECK(save_from_damaged(folder, local_key, *storage->watched, *storage->objects));
+  storage->incidents =
+      std::make_unique<incident::book>(*storage->watched, prefix_of(part::incidents));
   return object_services{{storage, storage->watched.get()},
                          {storage, storage->objects.get()},
                          local_key,
                          storage->closed.gone.get_future().share(),
-                         health};
+                         health,
+                         {storage, storage->incidents.get()}};
 }
 
 }  // namespace keyfold::actors

@@ -1,10 +1,11 @@
-// What every part of a device that touches contents shares: its database and its object store.
+// What the parts of a device share: its database, its object store, and its book of incidents.
 #pragma once
 
 #include <future>
 #include <memory>
 
 #include "store/db/watched.hpp"
+#include "store/incident/book.hpp"
 #include "store/object/local_source.hpp"
 #include "store/object/store.hpp"
 
@@ -17,7 +18,8 @@ struct object_services {
   symmetric_key local_key;
   std::shared_future<void>
       closed;  ///< ready once the last holder is gone and the database is closed
-  std::shared_ptr<db::health> health;  ///< of the database
+  std::shared_ptr<db::health> health;         ///< of the database
+  std::shared_ptr<incident::book> incidents;  ///< for whoever notices one
 };
 
 /// Opens or makes a device's database and object store in `folder`; from a database that was set aside

@@ -8,7 +8,7 @@ namespace {
 constexpr std::size_t slice_bytes = 1024 * 1024;
 
 net::message event_of(const relay::news::ledger_advanced& e) {
-  return net::make_message(net::ledger_advanced{e.head});
+  return net::make_message(net::ledger_advanced{e.receipt.statement_bytes, e.receipt.signature});
 }
 net::message event_of(const relay::news::objects_wanted& e) {
   return net::make_message(net::objects_wanted{e.workspace, e.objects});

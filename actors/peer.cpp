@@ -284,8 +284,10 @@ struct effect_handler {
   }
   void operator()(const net::effect::event& e) const {
     const auto& s = self->state;
-    if (e.m.kind == net::message_kind::ledger_advanced && s.chosen == link)
-      self->send(s.owner, peer_ledger_advanced{s.options->device});
+    if (e.m.kind != net::message_kind::ledger_advanced || s.chosen != link) return;
+    auto said = net::decode<net::ledger_advanced>(e.m.body.view());
+    if (!said) return s.options->transport->drop(link, said.error());
+    self->send(s.owner, peer_ledger_advanced{s.options->device, std::move(*said)});
   }
   void operator()(const net::effect::greeting& e) const { on_greeting(self, link, e.hello); }
   void operator()(const net::effect::requested& e) const { on_request(self, link, e.m); }
@@ -373,9 +375,9 @@ void take_ledger(self_pointer self, const ledger_view& ledger) {
   }
   const auto head = ledger->state.head();
   if (!s.chosen || head == before) return;
-  carry_out(self, *s.chosen,
-            s.connections.at(*s.chosen).session.notify(
-                net::make_message(net::ledger_advanced{head->seq})));
+  const auto& receipt = ledger->state.record_at(head->seq)->receipt;
+  const net::ledger_advanced said{receipt.statement_bytes, receipt.signature};
+  carry_out(self, *s.chosen, s.connections.at(*s.chosen).session.notify(net::make_message(said)));
 }
 
 void on_tick(self_pointer self) {

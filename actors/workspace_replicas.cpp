@@ -1,6 +1,7 @@
 // Replicas that come and go, and what they bring: entries of the relay's events and of other devices' pushes.
 #include <spdlog/spdlog.h>
 
+#include "actors/incidents.hpp"
 #include "actors/replies.hpp"
 #include "actors/workspace_state.hpp"
 
@@ -37,10 +38,45 @@ void subscribe(workspace_pointer self, replica_link& replica,
               });
 }
 
-void report(const workspace_state& s, const std::vector<workspace::entry_incident>& incidents) {
-  for (const auto& incident : incidents)
-    spdlog::warn("workspace {}: entry {} of device {}: {}", to_text(s.options.workspace),
-                 incident.entry.seq.value, to_text(incident.entry.device), to_string(incident.why));
+/// What came just now, and from whom (nullopt: the relay).
+struct batch {
+  std::span<const feed::entry> entries;
+  std::optional<device_id> from;
+};
+
+/// The report of what is wrong with an entry; nullopt where that is no incident.
+std::optional<incident::report> report_of(const workspace_state& s,
+                                          const workspace::entry_incident& what,
+                                          const batch& came) {
+  using kind = workspace::entry_incident::kind;
+  const auto& feeds = s.engine.feeds();
+  const auto& o = s.options;
+  const auto now = report_time();
+  if (what.what == kind::payload_damaged)
+    return incident::of_damaged_payload(o.organization, o.workspace, what.entry, what.why, now,
+                                        came.from);
+  if (what.what == kind::feed_forked) {
+    const auto first = feeds.find_entry(what.other->hash);
+    const auto second = feeds.find_entry(what.entry.hash);
+    if (!first || !second) return std::nullopt;
+    return incident::of_fork(*first, *second, now, came.from);
+  }
+  const auto found = std::ranges::find(came.entries, what.entry.hash, &feed::entry::hash);
+  if (what.what != kind::invalid || found == came.entries.end()) return std::nullopt;
+  const auto header_of = [&](const entry_hash& hash) -> std::optional<bytes> {
+    const auto held = feeds.find_entry(hash);
+    return held ? std::optional(held->header_bytes) : std::nullopt;
+  };
+  return incident::of_invalid(*found, what.why, header_of, now, came.from);
+}
+
+void report(const workspace_state& s, const std::vector<workspace::entry_incident>& incidents,
+            const batch& came = {}) {
+  for (const auto& each : incidents) {
+    spdlog::info("workspace {}: entry {} of device {}: {}", to_text(s.options.workspace),
+                 each.entry.seq.value, to_text(each.entry.device), to_string(each.why));
+    if (const auto found = report_of(s, each, came)) notice(s.options.objects.incidents, *found);
+  }
 }
 
 /// Entries are exchanged with a replica while this user may read, and so may who is at the other end.
@@ -129,9 +165,14 @@ void carry_out(workspace_pointer self, replica_link& replica,
       refresh_ledger_then(self, replica.number, [](workspace_pointer me, replica_link& from) {
         carry_out(me, from, from.pull.ledger_pulled());
       });
-    if (const auto* e = std::get_if<replica::withheld>(&effect))
-      spdlog::warn("workspace {}: the relay withholds {} entries that others name",
-                   to_text(state_of(self).options.workspace), e->entries.size());
+    if (const auto* e = std::get_if<replica::withheld>(&effect)) {
+      const auto& o = state_of(self).options;
+      spdlog::info("workspace {}: {} entries are not given", to_text(o.workspace),
+                   e->entries.size());
+      if (replica.is_relay())  // a device may be about to get them itself
+        notice(o.objects.incidents,
+               incident::of_withheld(o.organization, o.workspace, e->entries, report_time()));
+    }
   }
 }
 
@@ -199,7 +240,8 @@ std::optional<workspace::received> take_batch(workspace_pointer self, replica::r
                                               std::span<const feed::entry> entries) {
   auto& s = state_of(self);
   auto result = s.engine.receive(entries);
-  report(s, result.incidents);
+  const auto* replica = s.find(from);
+  report(s, result.incidents, {entries, replica == nullptr ? std::nullopt : replica->device});
   note_holders(s, from, entries);
   if (!commit(self)) return std::nullopt;
   return result;

@@ -249,10 +249,14 @@ struct object_get_answer {
 
 // 40 to 44 events
 
+/// The receipt of the new head.
 struct ledger_advanced {
   static constexpr message_kind kind = message_kind::ledger_advanced;
-  ledger_seq head;
-  static auto fields(auto& self) { return layout(self.head); }
+  bytes statement;
+  bytes signature;
+  static auto fields(auto& self) {
+    return layout(at_most(self.statement, max_statement), at_most(self.signature, max_key));
+  }
   bool operator==(const ledger_advanced&) const = default;
 };
 /// Bulk: the list of entries.

@@ -29,6 +29,7 @@ void add_invitation_methods(method_table& table);
 void add_workspace_methods(method_table& table);
 void add_file_methods(method_table& table);
 void add_doctor_methods(method_table& table);
+void add_incident_methods(method_table& table);
 void add_history_methods(method_table& table);
 
 /// The unlocked device that a call means.

@@ -47,6 +47,7 @@ method_table all_methods() {
   add_workspace_methods(table);
   add_file_methods(table);
   add_doctor_methods(table);
+  add_incident_methods(table);
   add_history_methods(table);
   return table;
 }

@@ -33,6 +33,21 @@ finding examine_ledger(const actors::device_facts& device) {
   return {check, true, "verified up to position " + std::to_string(head->seq.value), {}};
 }
 
+finding examine_incidents(const actors::device_facts& device, const incident::book& book) {
+  const auto check = "incidents of " + device.label;
+  const auto counts = book.counts();
+  if (!counts) return {check, false, counts.error().message, {}};
+  std::uint64_t all = 0;
+  std::uint64_t lies = 0;
+  for (const auto& [kind, count] : *counts) {
+    all += count;
+    if (incident::convicts(kind)) lies += count;
+  }
+  if (lies > 0)
+    return {check, false, "somebody lied: " + std::to_string(lies) + " times", "keyfold incidents"};
+  return {check, true, all == 0 ? "none" : "nobody lied; " + std::to_string(all) + " notes", {}};
+}
+
 /// Reads some objects, or all: one that is damaged is put aside by that, and fetched again when it is needed.
 finding examine_objects(const actors::device_facts& device, object::store& objects,
                         const checkup_options& o) {
@@ -125,6 +140,7 @@ void examine_unlocked(api_context& context, const known_device& known, const che
   examine_rebuilding(*device, *services->store, out);
   out.push_back(examine_relay(*device));
   out.push_back(examine_ledger(*device));
+  out.push_back(examine_incidents(*device, *services->incidents));
   out.push_back(examine_objects(*device, *services->objects, o));
   for (const auto& [id, actor] : device->workspaces) {
     const auto* fold = device->ledger->state.workspace(id);

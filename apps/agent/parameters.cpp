@@ -14,7 +14,7 @@ constexpr std::array durations{"timeout", "expires_in"};
 constexpr std::array texts{"organization", "workspace", "user",     "path",     "from",
                            "to",           "local",     "folder",   "password", "name",
                            "relay",        "email",     "person",   "device",   "token",
-                           "profile",      "link",      "exchange", "role"};
+                           "profile",      "link",      "exchange", "role",     "incident"};
 
 tl::unexpected<error> wrong(const std::string& name, const char* what) {
   return fail(errc::usage, "the parameter " + name + " must be " + what);

@@ -29,6 +29,7 @@ class commander {
 
   CLI::App& app() { return app_; }
   global_options& options() { return options_; }
+  [[nodiscard]] const global_options& options() const { return options_; }
   api_client& api();
   /// The timeout of this command, in seconds.
   [[nodiscard]] std::chrono::seconds timeout() const;
@@ -67,6 +68,7 @@ void add_agent_commands(commander& c);
 void add_workspace_commands(commander& c);
 void add_file_commands(commander& c);
 void add_doctor_commands(commander& c);
+void add_incident_commands(commander& c);
 /// After add_workspace_commands().
 void add_history_commands(commander& c);
 

@@ -39,6 +39,7 @@ int run(int argc, char** argv) {
   add_workspace_commands(c);
   add_file_commands(c);
   add_doctor_commands(c);
+  add_incident_commands(c);
   add_history_commands(c);
   try {
     app.parse(argc, argv);

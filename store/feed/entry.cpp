@@ -16,9 +16,6 @@ constexpr std::size_t max_needed_size = max_needed * 34 + 8;
 constexpr std::string_view signature_context = "keyfold/v1/entry";
 constexpr std::string_view payload_context = "keyfold/v1/entry-payload";
 
-hash32 hash_of_seen(bytes_view seen) {
-  return hash("keyfold/v1/seen", seen);
-}
 hash32 hash_of_needed(bytes_view needed) {
   return hash("keyfold/v1/needed", needed);
 }
@@ -103,6 +100,10 @@ expected<header> decode_header(bytes_view data) {
   out.ciphertext_hash = r.id<hash32>();
   KEYFOLD_CHECK(r.finish());
   return out;
+}
+
+hash32 hash_of_seen(bytes_view seen) {
+  return hash("keyfold/v1/seen", seen);
 }
 
 bytes encode_header(const header& h) {

@@ -69,6 +69,7 @@ inline constexpr std::size_t max_needed = 65'536;
 [[nodiscard]] expected<header> decode_header(bytes_view data);
 [[nodiscard]] bytes encode_header(const header& h);
 [[nodiscard]] entry_hash hash_of_header(bytes_view header_bytes);
+[[nodiscard]] hash32 hash_of_seen(bytes_view seen);
 
 /// Decodes an entry and checks that seen, needed and ciphertext have the hashes of its header
 /// (`errc::entry_hash_mismatch`). The signature needs the author's key: check_signature.

@@ -133,31 +133,4 @@ contradiction compare(const statement& known, const statement& fresh) {
                                                       : contradiction::none;
 }
 
-bytes encode_evidence(const evidence& e) {
-  writer w;
-  w.array(4).uint(version).uint(static_cast<std::uint8_t>(e.what));
-  write(w, e.first);
-  write(w, e.second);
-  return std::move(w).take();
-}
-
-expected<evidence> decode_evidence(bytes_view data, const signing_public_key& relay) {
-  KEYFOLD_TRY(auto in, reader::parse(data, {.max_bytes = 4 * max_statement_size}));
-  in.array(4);
-  const auto found = in.uint();
-  if (in.good() && found != version)
-    return fail(errc::unknown_version, "evidence of a later version; update Keyfold");
-  in.uint_up_to(static_cast<std::uint64_t>(contradiction::restored));
-  evidence out;
-  KEYFOLD_TRY(out.first, read_signed(in));
-  KEYFOLD_TRY(out.second, read_signed(in));
-  KEYFOLD_CHECK(in.finish());
-  KEYFOLD_CHECK(verify_statement(out.first.statement_bytes, out.first.signature, relay));
-  KEYFOLD_CHECK(verify_statement(out.second.statement_bytes, out.second.signature, relay));
-  out.what = compare(out.first.statement, out.second.statement);
-  if (out.what == contradiction::none)
-    return fail(errc::no_contradiction, "two statements that go together");
-  return out;
-}
-
 }  // namespace keyfold::ledger

@@ -70,16 +70,11 @@ enum class contradiction {
 /// hello, whose nonce proves when it was made; receipts of old positions are no step back in time).
 [[nodiscard]] contradiction compare(const statement& known, const statement& fresh);
 
-/// Two statements that contradict each other, for anyone to check.
+/// Two statements that contradict each other; how they are kept and shown: store/incident.
 struct evidence {
   contradiction what = contradiction::none;
   signed_statement first;
   signed_statement second;
 };
-/// evidence := [1, what, [statement, signature], [statement, signature]]
-[[nodiscard]] bytes encode_evidence(const evidence& e);
-/// Decodes, verifies both signatures, and judges again: `errc::no_contradiction` when there is
-/// none.
-[[nodiscard]] expected<evidence> decode_evidence(bytes_view data, const signing_public_key& relay);
 
 }  // namespace keyfold::ledger

@@ -231,7 +231,7 @@ void organization::after_append(const ledger::certificate& c, effects& out) {
       drop_invitation(row, invitation_state::cancelled, "cancelled", out);
   }
   for (const auto& [session, _] : sessions_)
-    out.push_back({session, news::ledger_advanced{c.header.seq}});
+    out.push_back({session, news::ledger_advanced{ledger_.record_at(c.header.seq)->receipt}});
 }
 
 expected<organization::pulled> organization::pull(session_number session, ledger_seq from,

@@ -11,7 +11,7 @@
 
 #include "store/invitation/link.hpp"
 #include "store/invitation/pairing.hpp"
-#include "store/ledger/view.hpp"
+#include "store/ledger/receipt.hpp"
 
 namespace keyfold::relay {
 
@@ -46,7 +46,7 @@ enum class conduit_news : std::uint8_t {
 
 namespace news {
 struct ledger_advanced {
-  ledger_seq head;
+  ledger::receipt receipt;  ///< of the new head
 };
 /// Entries wait for the session: take them with organization::deliver() as its queue has room.
 struct feed_grew {

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "actors/device_store.hpp"
+#include "actors/link.hpp"
 #include "tests/support/organization.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -17,6 +18,7 @@ constexpr auto patience = std::chrono::seconds(20);
 struct device_world {
   device_world() : workspace(org.create_workspace(org.alice)) {
     auto objects = open_object_services(folder.path().string(), org.random().key()).value();
+    incidents = objects.incidents;
     db::transaction transaction(*objects.store);
     db::prefixed part_of_ledger(transaction, prefix_of(part::ledger));
     ledger::log log(part_of_ledger);
@@ -38,6 +40,7 @@ struct device_world {
                  .value();
   }
   ~device_world() {
+    incidents = nullptr;
     caf::anon_send_exit(device, caf::exit_reason::user_shutdown);
     device = nullptr;
     system.await_all_actors_done();
@@ -52,6 +55,23 @@ struct device_world {
                  [&](const caf::error& e) { out = tl::unexpected(to_error(e)); });
     return out;
   }
+  /// The relay greets, or tells of its new head; the device has looked at it by the time this returns.
+  void greet(const ledger::signed_statement& said) {
+    caf::anon_send(device, relay_online{{1, said.statement_bytes, said.signature, std::nullopt}});
+    (void)facts();
+  }
+  void advance(const ledger::signed_statement& said) {
+    caf::anon_send(
+        device,
+        relay_event{net::make_message(net::ledger_advanced{said.statement_bytes, said.signature})});
+    (void)facts();
+  }
+  ledger::signed_statement hello(const ledger::position& at, incarnation_id in) {
+    return ledger::sign_statement(
+        {org.state.id(), 0, at.seq, at.hash, ++org.counter, in, org.random().id<hash32>()},
+        org.relay);
+  }
+
   device_facts facts() { return ask<device_facts>(device, get_device{}).value(); }
 
   /// Ends it as a crash would, and waits until it has.
@@ -86,6 +106,7 @@ struct device_world {
   test::temp_dir folder;
   tests::organization org;
   workspace_id workspace;
+  std::shared_ptr<incident::book> incidents;
   caf::actor_system_config config;
   caf::actor_system system{config};
   device_actor device;
@@ -177,4 +198,52 @@ TEST_CASE("when ledger, link or disk crashes all of the device is started again"
       w.ask<expected<listed_entry>>(now->workspaces.at(w.workspace), find_entry{{"letters"}});
   REQUIRE(found);
   CHECK(*found);
+}
+
+TEST_CASE("greetings that contradict the ledger are kept; honest ones are not") {
+  device_world w;
+  const auto head = *w.org.state.head();
+  w.greet(w.hello(head, w.org.incarnation));
+  w.greet(w.hello(head, w.org.random().id<incarnation_id>()));  // started anew
+  CHECK(w.incidents->list()->empty());
+  const ledger::position lower = w.org.records.front().certificate.position();
+  w.greet(w.hello(lower, w.org.random().id<incarnation_id>()));
+  auto kept = w.incidents->list().value();
+  REQUIRE(kept.size() == 1);
+  CHECK(kept[0].what == incident::kind::relay_restored);
+  w.greet(w.hello({head.seq, w.org.random().id<certificate_hash>()},
+                  w.org.random().id<incarnation_id>()));
+  CHECK(w.incidents->counts()->at(incident::kind::relay_forked) == 1);
+}
+
+TEST_CASE("the receipt in an event is held against the ledger as a greeting is") {
+  device_world w;
+  const auto next =
+      w.org.as(w.org.alice, [](auto a) { return ledger::make_workspace_created(a, "next"); });
+  w.advance(w.org.receipted(*next).receipt);
+  CHECK(w.incidents->list()->empty());
+  const auto other =
+      w.org.as(w.org.alice, [](auto a) { return ledger::make_workspace_created(a, "other"); });
+  w.advance(w.org.receipted(*other).receipt);
+  const auto kept = w.incidents->list().value();
+  REQUIRE(kept.size() == 1);
+  CHECK(kept[0].what == incident::kind::relay_forked);
+}
+
+TEST_CASE("an event's receipt must be the relay's, and about this ledger") {
+  tests::organization org;
+  const auto receipt = org.records.front().receipt;
+  const auto checked = [&](const ledger::signed_statement& said) {
+    const auto m = net::make_message(net::ledger_advanced{said.statement_bytes, said.signature});
+    const auto result = check_advance(m, org.state.id(), org.relay.public_key());
+    return result ? errc::unknown : result.error().code;
+  };
+  CHECK(checked(receipt) == errc::unknown);
+  CHECK(checked(ledger::sign_statement(receipt.statement, org.root)) == errc::bad_receipt);
+  auto other = receipt.statement;
+  other.organization.value[0] ^= 1;
+  CHECK(checked(ledger::sign_statement(other, org.relay)) == errc::bad_receipt);
+  auto hello = receipt.statement;
+  hello.nonce = hash32{};
+  CHECK(checked(ledger::sign_statement(hello, org.relay)) == errc::bad_receipt);
 }

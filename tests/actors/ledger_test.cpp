@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "store/incident/proof.hpp"
 #include "tests/actors/fake_link.hpp"
 #include "tests/store/relay/world.hpp"
 
@@ -18,7 +19,9 @@ struct ledger_world {
   std::shared_ptr<db::store> store = db::memory_store();
   caf::actor_system_config config;
   caf::actor_system system{config};
+  std::shared_ptr<incident::book> incidents = std::make_shared<incident::book>(*store, bytes{'N'});
   std::function<void()> before_append = [] {};
+  std::vector<bytes> forged;  ///< what the next pull gives instead
   caf::actor owner = system.spawn([]() -> caf::behavior { return {[](const ledger_changed&) {}}; });
   link_actor link =
       system.spawn(tests::fake_link,
@@ -35,7 +38,7 @@ struct ledger_world {
     const auto id = relay.org.state.id();
     auto stored = load_ledger(*store, id);
     REQUIRE(stored);
-    return spawn_ledger(system, {store, id, relay.org.alice.user, relay.org.alice.key},
+    return spawn_ledger(system, {store, id, relay.org.alice.user, relay.org.alice.key, incidents},
                         std::move(*stored), link, caf::actor_cast<ledger_owner>(owner));
   }
 
@@ -45,6 +48,10 @@ struct ledger_world {
       const auto pulled =
           relay.core->pull(relay.alice_session, body->from, body->workspace, body->max);
       if (!pulled) return tl::unexpected(net::failure{pulled.error(), {}});
+      if (!forged.empty()) {
+        const net::ledger_pull_answer lie{pulled->head, forged.size()};
+        return net::answer{net::encode(lie), net::encode_list(std::exchange(forged, {}))};
+      }
       const net::ledger_pull_answer said{pulled->head, pulled->records.size()};
       return net::answer{net::encode(said), net::encode_list(pulled->records)};
     }
@@ -54,6 +61,14 @@ struct ledger_world {
     return net::answer{net::encode(net::empty_body{}), net::shared_bytes(*appended.answer)};
   }
 
+  expected<ledger_view> ask(get_ledger) {
+    expected<ledger_view> out = fail(errc::internal);
+    caf::scoped_actor self(system);
+    self->request(ledger, patience, get_ledger{})
+        .receive([&](const ledger_view& got) { out = got; },
+                 [&](const caf::error& e) { out = tl::unexpected(to_error(e)); });
+    return out;
+  }
   template <class Request>
   expected<ledger_view> ask(Request request) {
     expected<ledger_view> out = fail(errc::internal);
@@ -118,4 +133,66 @@ TEST_CASE("the loser of a race pulls, makes his certificate anew, and wins the n
   REQUIRE(ledger);
   CHECK(w.relay.core->ledger().workspaces().size() == before + 2);
   CHECK((*ledger)->state.head() == w.relay.core->ledger().head());
+}
+
+TEST_CASE("a record of another ledger is refused, and kept as proof against the relay") {
+  ledger_world w;
+  REQUIRE(w.ask(refresh_ledger{}));
+  auto& org = w.relay.org;
+  const auto other = [&](const std::string& name) {
+    return org.as(org.alice, [&](auto a) { return ledger::make_workspace_created(a, name); });
+  };
+  // What extends another head, with a receipt.
+  auto header = other("x")->header;
+  header.prev.value[0] ^= 1;
+  const auto foreign = ledger::sign_certificate(header, *ledger::decode_body(*other("x")->body), {},
+                                                org.alice.signing);
+  w.forged = {ledger::encode_record(org.receipted(foreign))};
+  CHECK(w.ask(refresh_ledger{}).error().code == errc::ledger_forked);
+  const auto kept = w.incidents->list().value();
+  REQUIRE(kept.size() == 1);
+  CHECK(kept[0].what == incident::kind::relay_forked);
+  CHECK_FALSE(kept[0].about);
+  CHECK(incident::make_proof(kept[0], org.state));
+  // It goes on with the ledger that it has.
+  CHECK(w.ask(refresh_ledger{}));
+}
+
+TEST_CASE("a receipted certificate that breaks a rule convicts its author and the relay, once") {
+  ledger_world w;
+  auto& org = w.relay.org;
+  const auto bob = org.add("bob");
+  for (const auto& record : org.records) w.forged.push_back(ledger::encode_record(record));
+  REQUIRE(w.ask(refresh_ledger{}));
+  const auto broken = org.force(
+      org.statement(bob, {}, ledger::profile_changed{org.alice.user, ledger::profile::member}));
+  w.forged = {ledger::encode_record(broken)};
+  REQUIRE(w.ask(refresh_ledger{}));
+  const auto kept = w.incidents->list().value();
+  REQUIRE(kept.size() == 1);
+  CHECK(kept[0].what == incident::kind::certificate_refused);
+  CHECK(kept[0].about == bob.device);
+  CHECK(incident::make_proof(kept[0], org.state));
+  caf::anon_send_exit(w.ledger, caf::exit_reason::user_shutdown);
+  w.ledger = w.start();  // it finds the certificate again
+  REQUIRE(w.ask(get_ledger{}));
+  CHECK(w.incidents->counts()->at(incident::kind::certificate_refused) == 1);
+}
+
+TEST_CASE("races, lost and won, leave no incident") {
+  ledger_world w;
+  REQUIRE(w.ask(refresh_ledger{}));
+  for (int i = 0; i < 20; ++i) {
+    w.before_append = [&w, i] {
+      ledger::keyring keys(w.relay.org.alice.user, w.relay.org.alice.key);
+      (void)keys.update(w.relay.core->ledger());
+      const auto& alice = w.relay.org.alice;
+      const auto first = ledger::make_workspace_created(
+          {w.relay.core->ledger(), keys, alice.device, alice.signing, 1, system_random()},
+          "theirs " + std::to_string(i));
+      REQUIRE(w.relay.append(*first));
+    };
+    REQUIRE(w.ask(append_statement{w.create_workspace("mine " + std::to_string(i))}));
+  }
+  CHECK(w.incidents->list()->empty());
 }

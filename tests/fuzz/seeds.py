@@ -61,7 +61,7 @@ MESSAGES = {
     10: [[0, ID, 1000], [3, None, 1]], 11: [[]],
     20: [[ID, [[ID, ID, 3, HASH]]]], 21: [[ID, ID]], 22: [[ID, ID, [9, HASH], bytes([1]) * 65]],
     23: [[ID, None], [ID, 5]], 30: [[ID, [HASH]]], 31: [[ID, HASH]], 32: [[ID, HASH, 1, 2]],
-    40: [[12]], 41: [[ID]], 42: [[ID, True]], 43: [[ID, 2]],
+    40: [[HASH, bytes([1]) * 65]], 41: [[ID]], 42: [[ID, True]], 43: [[ID, 2]],
     50: [[ID, 1, 1795356239000, 0, b"sealed"]], 51: [[]], 52: [[ID]], 53: [[ID, 2]], 54: [[ID, 1, b"payload"]],
     55: [[ID, 1, "done"]], 56: [[ID, 1, 3, b"payload"]], 70: [["acme", None], ["acme", "token"]],
 }
@@ -94,8 +94,6 @@ def ledger_seeds():
             yield "ledger_receipt", f"{name}-record", b"\2" + raw(row["record"])
             yield "ledger_receipt", f"{name}-receipt", b"\1" + pack(receipt)
             yield "ledger_receipt", f"{name}-statement", b"\0" + receipt[0]
-            evidence = [1, 1, receipt, receipt]
-            yield "ledger_receipt", f"{name}-evidence", b"\3" + pack(evidence)
         if certificate[3] is not None:
             for which, attached in enumerate(certificate[3]):
                 if attached is not None:
@@ -104,7 +102,7 @@ def ledger_seeds():
     bare = next(pack(whole(raw(row["record"]))[0]) for row in ledger["records"] if whole(raw(row["record"]))[0][3] is None)
     yield "ledger_certificate", "attached-nothing-twice", b"\1" + bare[:-1] + b"\x93\xc0\xc0\xc0"
     first, second = (whole(raw(row["record"]))[1][0] for row in ledger["records"][:2])
-    yield "ledger_receipt", "two-statements", b"\4" + part(first) + second
+    yield "ledger_receipt", "two-statements", b"\3" + part(first) + second
     yield "ledger_receipt", "hello", b"\0" + raw(ledger["hello"]["statement"])
     yield "ledger_attachments", "parts", b"\3" + pack([[ID, pack([])]])
 
@@ -133,6 +131,20 @@ def feed_seeds():
         yield "feed_entry", f"refused-{number}", b"\3" + raw(row["entry"])
     for number, row in enumerate(feed["frontiers"]):
         yield "ledger_attachments", f"frontier-{number}", b"\2" + raw(row["attachment"])
+
+
+def incident_seeds():
+    incident = vectors("incident")
+    for row in incident["files"]:
+        file = raw(row["file"])
+        name = row["kind"]
+        if name == "relay_forked" and not row["evidence"].endswith("c0"):
+            name += "-header"
+        yield "incident", f"{name}-evidence", b"\0" + raw(row["evidence"])
+        yield "incident", f"{name}-body", b"\2" + whole(file)[0]
+        yield "incident", f"{name}-file", b"\3" + file
+    for number, row in enumerate(incident["reports"]):
+        yield "incident", f"report-{number}", b"\1" + raw(row["report"])
 
 
 def workspace_seeds():
@@ -253,7 +265,7 @@ def api_seeds():
 
 def main():
     written = 0
-    for source in (net_seeds, ledger_seeds, sealed_text_seeds, feed_seeds, workspace_seeds, object_seeds,
+    for source in (net_seeds, ledger_seeds, sealed_text_seeds, feed_seeds, incident_seeds, workspace_seeds, object_seeds,
                    invitation_seeds, device_seeds, text_seeds, api_seeds):
         for target, name, data in source():
             folder = HERE / "corpus" / target

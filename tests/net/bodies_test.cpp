@@ -66,7 +66,7 @@ TEST_CASE("bodies of ledger and feeds travel and are strict") {
   check_body(feed_push{board, ledger_seq{70'000}});
   check_body(feed_push{board, {}});
   check_body(feed_push_answer{2, {id<object_id>(5)}});
-  check_body(ledger_advanced{ledger_seq{1}});
+  check_body(ledger_advanced{bytes(120, 2), bytes(65, 1)});
   check_body(feed_advanced{board});
 }
 

@@ -274,7 +274,7 @@ TEST_CASE("a client answers pings, refuses other requests and hands events up") 
         make_reply(5, empty_body{}));
   const auto no = sent(alice.session.received(make_message(ledger_pull{}, 6), start));
   CHECK(refusal_in(no).code == "unknown_message");
-  const auto event = make_message(ledger_advanced{ledger_seq{4}});
+  const auto event = make_message(ledger_advanced{bytes(120, 2), bytes(65, 1)});
   CHECK(only<effect::event>(alice.session.received(event, start)).m == event);
 }
 

@@ -106,20 +106,6 @@ TEST_CASE("a ledger that grows, and an organization that is founded, raise no al
         contradiction::stepped_back);
 }
 
-TEST_CASE("evidence is judged anew by whoever reads it") {
-  relay_words w;
-  const evidence e{contradiction::forked, sign_statement(w.receipt(4, w.white, 9, w.now), w.key),
-                   sign_statement(w.hello(4, w.black, 10, w.now), w.key)};
-  const auto back = decode_evidence(encode_evidence(e), w.key.public_key());
-  REQUIRE(back);
-  CHECK(back->what == contradiction::forked);
-  const evidence nothing{contradiction::forked, e.first, e.first};
-  CHECK(decode_evidence(encode_evidence(nothing), w.key.public_key()).error().code ==
-        errc::no_contradiction);
-  const auto other = signing_key::generate(*w.random).public_key();
-  CHECK(decode_evidence(encode_evidence(e), other).error().code == errc::bad_receipt);
-}
-
 TEST_CASE("a record comes back as it was, and its receipt is for its certificate") {
   organization o;
   o.add("bob");
