@@ -51,10 +51,8 @@ class host {
 
   caf::result<result> on(const net::subscribe&, const net::shared_bytes&) {
     net::subscribe_answer out;
-    for (const auto& head : state_of(self_).engine.feeds().frontier())
+    for (const auto& head : replica::heads_to_tell(state_of(self_).engine.feeds()))
       out.frontier.push_back(position_of(head));
-    if (out.frontier.size() > net::max_frontier)
-      return refused({errc::too_large, "a frontier of too many heads"});
     return say(out);
   }
 

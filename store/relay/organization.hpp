@@ -86,7 +86,7 @@ class organization {
   // -- feeds
   // ------------------------------------------------------------------------------------------
 
-  /// From now on entries that the frontier lacks are delivered. Gives the relay's own frontier.
+  /// From now on entries that the frontier lacks are delivered. Gives the relay's own (heads_to_tell).
   /// `errc::role_insufficient`, `errc::workspace_unknown` or `errc::too_many_subscriptions`.
   [[nodiscard]] answered<std::vector<feed::feed_head>> subscribe(
       session_number session, workspace_id workspace, std::vector<feed::feed_head> frontier);
