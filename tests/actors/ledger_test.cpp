@@ -22,6 +22,7 @@ struct ledger_world {
   std::shared_ptr<incident::book> incidents = std::make_shared<incident::book>(*store, bytes{'N'});
   std::function<void()> before_append = [] {};
   std::vector<bytes> forged;  ///< what the next pull gives instead
+  std::atomic<bool> from_genesis = false;  ///< the relay always begins there
   caf::actor owner = system.spawn([]() -> caf::behavior { return {[](const ledger_changed&) {}}; });
   link_actor link =
       system.spawn(tests::fake_link,
@@ -46,7 +47,8 @@ struct ledger_world {
     if (request.kind == net::message_kind::ledger_pull) {
       const auto body = net::decode<net::ledger_pull>(request.body.view());
       const auto pulled =
-          relay.core->pull(relay.alice_session, body->from, body->workspace, body->max);
+          relay.core->pull(relay.alice_session, from_genesis ? ledger_seq{} : body->from,
+                           body->workspace, body->max);
       if (!pulled) return tl::unexpected(net::failure{pulled.error(), {}});
       if (!forged.empty()) {
         const net::ledger_pull_answer lie{pulled->head, forged.size()};
@@ -113,6 +115,16 @@ TEST_CASE("a certificate is appended, and stands in the ledger that comes back")
   REQUIRE(ledger);
   CHECK((*ledger)->state.workspaces().size() == w.relay.core->ledger().workspaces().size());
   CHECK((*ledger)->state.head() == w.relay.core->ledger().head());
+}
+
+TEST_CASE("a relay that sends old records again and again does not keep a pull going") {
+  ledger_world w;
+  const auto first = w.ask(refresh_ledger{});
+  REQUIRE(first);
+  w.from_genesis = true;
+  const auto again = w.ask(refresh_ledger{});
+  REQUIRE(again);
+  CHECK((*again)->state.head() == (*first)->state.head());
 }
 
 TEST_CASE("the loser of a race pulls, makes his certificate anew, and wins the next") {
