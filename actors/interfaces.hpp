@@ -240,6 +240,13 @@ struct get_workspace_status {
   bool files = false;  ///< those that are not synced
   bool all = false;    ///< synced ones too
 };
+/// The signed heads of these devices' feeds as they are held here.
+struct get_signed_heads {
+  std::vector<device_id> devices;
+};
+struct signed_heads {
+  bytes frontier;  ///< a certificate's frontier attachment
+};
 /// Scans the mirror, sends all local changes and fetches all remote ones known now.
 struct sync_now {
   bool peer = false;  ///< to another device instead of the relay, contents included
@@ -357,6 +364,7 @@ using workspace_actor = caf::typed_actor<
     handles<pass_object, expected<passed_object>>,                      // fetch, do not store
     handles<get_ledger, ledger_view>,                                   // what it goes by now
     handles<get_workspace_status, workspace_status>,                    //
+    handles<get_signed_heads, signed_heads>,                            //
     handles<sync_now, expected<void>>,                                  //
     handles<set_mirror, expected<void>>, handles<start_mirror_again>,
     handles<answer_brake, expected<void>>, handles<ledger_changed>, handles<replica_online>,
@@ -692,6 +700,8 @@ KEYFOLD_MESSAGE(want_objects)
 KEYFOLD_MESSAGE(pass_object)
 KEYFOLD_MESSAGE(get_workspace_status)
 KEYFOLD_MESSAGE(workspace_status)
+KEYFOLD_MESSAGE(get_signed_heads)
+KEYFOLD_MESSAGE(signed_heads)
 KEYFOLD_MESSAGE(sync_now)
 KEYFOLD_MESSAGE(set_mirror)
 KEYFOLD_MESSAGE(start_mirror_again)

@@ -292,6 +292,9 @@ workspace_actor::behavior_type behavior(workspace_pointer self) {
       [self](const pass_object& r) { return fetch_to_pass(self, r); },
       [self](get_ledger) { return state_of(self).ledger.now; },
       [self](const get_workspace_status& r) { return checked(self, status_of(self, r)); },
+      [self](const get_signed_heads& r) {
+        return checked(self, signed_heads{state_of(self).engine.feeds().signed_heads(r.devices)});
+      },
       [self](const sync_now& r) { return begin_sync(self, r); },
       [self](const set_mirror& r) { return change_mirror(self, r); },
       [self](start_mirror_again) {

@@ -115,8 +115,8 @@ expected<json> members(api_context& context, const parameters& p) {
   return out;
 }
 
-/// The signed heads of the user's feeds there, as the relay has them: what a removal must cover. With a fence the
-/// relay takes nothing more of his for a while.
+/// The signed heads of the user's feeds there: what a removal must cover. Those that the relay tells, and those that are
+/// held here, so that a relay that keeps some back cuts nothing off. With a fence it takes nothing more of his for a while.
 expected<std::vector<ledger::signed_head>> heads_of(api_context& context, const target& at,
                                                     user_id user, bool fenced) {
   auto question = actors::ask_for(net::feed_heads{at.workspace.id, user});
@@ -131,7 +131,14 @@ expected<std::vector<ledger::signed_head>> heads_of(api_context& context, const 
         actors::ask_for(net::feed_fence{at.workspace.id, user, {head.seq, head.hash}, signature});
   }
   KEYFOLD_TRY(const auto answer, ask_relay(context, at.device, question));
-  return ledger::decode_frontier(answer.bulk.view());
+  KEYFOLD_TRY(auto heads, ledger::decode_frontier(answer.bulk.view()));
+  const auto* known = at.device.ledger->state.organization().user(user);
+  if (known == nullptr) return heads;
+  KEYFOLD_TRY(const auto here, context.agent_of.ask<actors::signed_heads>(
+                                   at.workspace.actor, actors::get_signed_heads{known->devices}));
+  KEYFOLD_TRY(auto held, ledger::decode_frontier(here.frontier));
+  std::move(held.begin(), held.end(), std::back_inserter(heads));
+  return heads;
 }
 
 /// Changes a role; where the right to write goes, with a frontier that covers what the relay took. For one who keeps
