@@ -1,0 +1,75 @@
+// What a device answers to others, which ask it as a replica (actors/workspace_host.cpp).
+#include "tests/sim/world.hpp"
+
+namespace keyfold::sim {
+
+/// One request of another device, which may read here.
+struct host {
+  workspace_shell& s;
+  link_number link;
+  const std::function<void(answer)>& reply;
+
+  void operator()(const sim::subscribe&) const {
+    reply(sim::subscribed{s.engine_->feeds().frontier()});
+  }
+  /// What needs a newer ledger is tried again once that was asked for, at the device that brings it.
+  void operator()(const sim::push& q) const {
+    const auto entries = decode_entries(q.entries);
+    if (!entries) return reply(sim::refused{entries.error(), {}});
+    const auto got = take(s, link, *entries);
+    const auto* no = got ? std::get_if<sim::refused>(&*got) : nullptr;
+    if (no == nullptr || no->why.code != errc::lacks_records) return got ? reply(*got) : void();
+    s.of_.ledger().refresh(link,
+                           s.mine([shell = &s, from = link, list = *entries, later = reply](bool) {
+                             if (const auto again = take(*shell, from, list)) later(*again);
+                           }));
+  }
+  /// nullopt: they could not be kept.
+  static std::optional<answer> take(workspace_shell& s, link_number from,
+                                    const std::vector<feed::entry>& entries) {
+    const auto got = s.take_batch(from, entries);
+    if (!got) return std::nullopt;
+    sim::pushed held;
+    for (const auto& e : entries) {
+      if (!s.engine_->feeds().holds(e.hash)) break;
+      ++held.accepted;
+    }
+    if (held.accepted > 0 || entries.empty()) return held;
+    const auto& verdict = got->verdicts.front();
+    if (verdict.standing == feed::standing::invalid)
+      return sim::refused{{verdict.reason, "an entry breaks a rule"}, {}};
+    if (verdict.needs_ledger || (!got->lacks_keys.empty() && verdict.missing.empty()))
+      return sim::refused{{errc::lacks_records, "a record is not held here"}, {}};
+    return sim::refused{{errc::lacks_entries, "what comes before is not held here"}, got->lacks};
+  }
+  void operator()(const sim::have& q) const {
+    sim::lacking out;
+    for (const auto& object : q.objects)
+      if (!s.of_.objects.has(object)) out.objects.push_back(object);
+    reply(out);
+  }
+  void operator()(const sim::get& q) const {
+    auto data = s.of_.objects.get(q.object);
+    reply(data ? answer(sim::object_bytes{std::move(data)})
+               : answer(sim::refused{{errc::not_found, "the object is not here"}, {}}));
+  }
+  template <class Other>
+  void operator()(const Other&) const {
+    reply(sim::refused{{errc::unknown_kind, "a device does not take this"}, {}});
+  }
+};
+
+void workspace_shell::serve(link_number link, const device_id& device, const request& what,
+                            const std::function<void(answer)>& reply) {
+  if (dead_) return;
+  const auto facts = ledger_.now->state.find_device(device);
+  const auto* fold = ledger_.now->state.workspace(of_.all().workspace);
+  const bool may = facts && ledger::may_read(fold->role_of(facts->user));
+  if (!may && !of_.all().has(bug::removed_are_served, of_))
+    return reply(sim::refused{{errc::role_insufficient, "no right to read there"}, {}});
+  if (!ledger::may_read(role()))
+    return reply(sim::refused{{errc::not_found, "this device has no part in it any more"}, {}});
+  std::visit(host{*this, link, reply}, what);
+}
+
+}  // namespace keyfold::sim
