@@ -266,21 +266,11 @@ void device::hear_request(link_number link, node_number from, std::uint64_t id,
 
 void device::pull_for(node_number from, const sim::pull_ledger& what,
                       const std::function<void(answer)>& reply) {
-  const auto& state = running_->ledger.now()->state;
-  const auto user = admitted(from)->user;
-  const auto scope = what.of_workspace ? std::optional(world_.workspace) : std::nullopt;
-  if (!ledger::may_have_bodies(state, user, scope))
-    return reply(sim::refused{{errc::role_insufficient, "no right to these bodies"}, {}});
-  sim::records out;
-  if (what.of_workspace) {
-    for (const auto seq : ledger::positions_about(state, world_.workspace))
-      if (seq >= what.from)
-        out.list.push_back(ledger::encode_record(ledger::strip_for(state, seq, user)));
-  } else {
-    for (auto seq = what.from; seq.value < state.size(); seq = seq.next())
-      out.list.push_back(ledger::encode_record(ledger::strip_for(state, seq, user)));
-  }
-  reply(std::move(out));
+  auto pulled = ledger::pull_for(running_->ledger.now()->state, admitted(from)->user, what.from,
+                                 what.of_workspace ? std::optional(world_.workspace) : std::nullopt,
+                                 what.max);
+  reply(pulled ? answer(sim::records{std::move(pulled->records)})
+               : answer(sim::refused{pulled.error(), {}}));
 }
 
 }  // namespace keyfold::sim

@@ -29,7 +29,6 @@ expected<void> ledger_shell::load(const std::shared_ptr<const ledger::state>& kn
 }
 
 expected<void> ledger_shell::publish() {
-  if (transaction_.empty() && !transaction_.failure()) return {};
   if (auto committed = transaction_.commit(true); !committed) {
     of_.begin_again();  // what is in memory is not what the disk says
     return committed;
@@ -50,61 +49,68 @@ expected<void> ledger_shell::take(const ledger::record& r) {
   return {};
 }
 
-expected<std::size_t> ledger_shell::take_all(const std::vector<bytes>& list) {
+expected<void> ledger_shell::take_all(const std::vector<bytes>& list) {
   for (const auto& encoded : list) {
     KEYFOLD_TRY(const auto record, ledger::decode_record(encoded));
     KEYFOLD_CHECK(take(record));
   }
-  KEYFOLD_CHECK(publish());
-  return list.size();
+  return transaction_.empty() ? expected<void>{} : publish();
 }
 
-void ledger_shell::end_pull(link_number link, bool well) {
-  const auto waiting = pulling_.extract(link);
-  if (!waiting) return;
-  for (const auto& then : waiting.mapped()) then(well);
+void ledger_shell::end_pull(bool well) {
+  const auto done = std::move(pulls_.front());
+  pulls_.pop_front();
+  for (const auto& then : done.waiting) then(well);
+  if (of_.runs() && &of_.ledger() == this && !pulls_.empty()) begin_pull();
 }
 
-void ledger_shell::request(link_number link, ledger_seq from, bool of_workspace,
-                           const std::function<void(std::size_t)>& next) {
-  of_.ask(link, sim::pull_ledger{from, of_workspace, records_per_pull},
-          [this, link, next](const answer& got) {
+void ledger_shell::request(ledger_seq from, bool of_workspace, const std::function<void()>& next) {
+  of_.ask(pulls_.front().link, sim::pull_ledger{from, of_workspace, records_per_pull},
+          [this, next](const answer& got) {
             const auto* given = std::get_if<records>(&got);
-            if (given == nullptr) return end_pull(link, false);
+            if (given == nullptr) return end_pull(false);
             const auto life = of_.lives;
             const auto taken = take_all(given->list);
             if (!of_.runs() || of_.lives != life) return;  // it has begun again
-            if (taken) return next(*taken);
+            if (taken) return next();
             if (taken.error().code != errc::io_failed && taken.error().code != errc::disk_full)
               of_.all().judge.incident(of_.number, "records refused: " + taken.error().message);
-            end_pull(link, false);
+            end_pull(false);
           });
 }
 
-void ledger_shell::pull_bodies(link_number link) {
+void ledger_shell::pull_bodies() {
   for (const auto& workspace : state_->lacking_bodies(keys_->self())) {
     const auto missing = state_->first_lacking(workspace);
     if (!missing || withheld_.contains(workspace)) continue;
-    return request(link, *missing, true, [this, link, workspace, missing](std::size_t) {
+    return request(*missing, true, [this, workspace, missing] {
       if (state_->first_lacking(workspace) == missing) withheld_.insert(workspace);
-      pull_bodies(link);
+      pull_bodies();
     });
   }
-  end_pull(link, true);
+  end_pull(true);
 }
 
-void ledger_shell::pull(link_number link) {
-  withheld_.clear();
+/// A device is asked for what stands at the present head too.
+void ledger_shell::pull_records() {
   const auto head = state_->head();
-  request(link, head ? head->seq.next() : ledger_seq{0}, false,
-          [this, link](std::size_t count) { count > 0 ? pull(link) : pull_bodies(link); });
+  auto from = ledger_seq{0};
+  if (head) from = of_.relay() == pulls_.front().link ? head->seq.next() : head->seq;
+  request(from, false, [this, head] { state_->head() != head ? pull_records() : pull_bodies(); });
+}
+
+void ledger_shell::begin_pull() {
+  withheld_.clear();
+  pull_records();
 }
 
 void ledger_shell::refresh(link_number link, const std::function<void(bool)>& then) {
   if (of_.rebel) return then(false);
-  const auto [waiting, fresh] = pulling_.try_emplace(link);
-  waiting->second.push_back(then);
-  if (fresh) pull(link);
+  const auto same = std::find_if(pulls_.begin(), pulls_.end(),
+                                 [&](const auto& each) { return each.link == link; });
+  if (same != pulls_.end()) return same->waiting.push_back(then);
+  pulls_.push_back({link, {then}});
+  if (pulls_.size() == 1) begin_pull();
 }
 
 void ledger_shell::end_statement(const expected<void>& result) {

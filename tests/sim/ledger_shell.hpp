@@ -41,14 +41,19 @@ class ledger_shell {
     done then;
     int races_lost = 0;
   };
-  void pull(link_number link);
-  void pull_bodies(link_number link);
-  void request(link_number link, ledger_seq from, bool of_workspace,
-               const std::function<void(std::size_t)>& next);
-  [[nodiscard]] expected<std::size_t> take_all(const std::vector<bytes>& list);
+  /// One replica after the other is asked; who waits for it.
+  struct pull {
+    link_number link;
+    std::vector<std::function<void(bool)>> waiting;
+  };
+  void begin_pull();
+  void pull_records();
+  void pull_bodies();
+  void request(ledger_seq from, bool of_workspace, const std::function<void()>& next);
+  [[nodiscard]] expected<void> take_all(const std::vector<bytes>& list);
   [[nodiscard]] expected<void> take(const ledger::record& r);
   [[nodiscard]] expected<void> publish();
-  void end_pull(link_number link, bool well);
+  void end_pull(bool well);
   void append_first();
   void end_statement(const expected<void>& result);
 
@@ -59,7 +64,7 @@ class ledger_shell {
   std::optional<ledger::state> state_;
   std::optional<ledger::keyring> keys_;
   ledger_view current_;
-  std::map<link_number, std::vector<std::function<void(bool)>>> pulling_;  ///< and who waits for it
+  std::deque<pull> pulls_;
   std::set<workspace_id> withheld_;
   std::deque<queued> statements_;
 };

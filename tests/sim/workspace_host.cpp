@@ -1,4 +1,5 @@
 // What a device answers to others, which ask it as a replica (actors/workspace_host.cpp).
+#include "store/replica/host.hpp"
 #include "tests/sim/world.hpp"
 
 namespace keyfold::sim {
@@ -29,18 +30,10 @@ struct host {
                                     const std::vector<feed::entry>& entries) {
     const auto got = s.take_batch(from, entries);
     if (!got) return std::nullopt;
-    sim::pushed held;
-    for (const auto& e : entries) {
-      if (!s.engine_->feeds().holds(e.hash)) break;
-      ++held.accepted;
-    }
-    if (held.accepted > 0 || entries.empty()) return held;
-    const auto& verdict = got->verdicts.front();
-    if (verdict.standing == feed::standing::invalid)
-      return sim::refused{{verdict.reason, "an entry breaks a rule"}, {}};
-    if (verdict.needs_ledger || (!got->lacks_keys.empty() && verdict.missing.empty()))
-      return sim::refused{{errc::lacks_records, "a record is not held here"}, {}};
-    return sim::refused{{errc::lacks_entries, "what comes before is not held here"}, got->lacks};
+    const auto told = replica::answer_push(s.engine_->feeds(), entries, got->verdicts, got->lacks,
+                                           !got->lacks_keys.empty());
+    if (told.refusal) return sim::refused{*told.refusal, told.lacks};
+    return sim::pushed{told.accepted, {}};
   }
   void operator()(const sim::have& q) const {
     sim::lacking out;
@@ -62,11 +55,12 @@ struct host {
 void workspace_shell::serve(link_number link, const device_id& device, const request& what,
                             const std::function<void(answer)>& reply) {
   if (dead_) return;
-  const auto facts = ledger_.now->state.find_device(device);
-  const auto* fold = ledger_.now->state.workspace(of_.all().workspace);
-  const bool may = facts && ledger::may_read(fold->role_of(facts->user));
+  const auto& ledger = ledger_.now->state;
+  const auto facts = ledger.find_device(device);
+  if (!facts) return reply(sim::refused{{errc::stranger, "no device of this organization"}, {}});
+  const auto may = replica::check_reader(ledger, of_.all().workspace, facts->user);
   if (!may && !of_.all().has(bug::removed_are_served, of_))
-    return reply(sim::refused{{errc::role_insufficient, "no right to read there"}, {}});
+    return reply(sim::refused{may.error(), {}});
   if (!ledger::may_read(role()))
     return reply(sim::refused{{errc::not_found, "this device has no part in it any more"}, {}});
   std::visit(host{*this, link, reply}, what);

@@ -153,7 +153,8 @@ void workspace_shell::review(replica_link& replica) {
   if (may == replica.entitled) return;
   if (!may) return end_exchange(replica);
   replica.entitled = true;
-  carry_out(fetch_.replica_up(replica.link));
+  carry_out(fetch_.replica_up(replica.link,
+                              replica.is_relay() ? replica::rank::far : replica::rank::near));
   carry_out(replica, replica.pull.connected());
   if (lacks_objects_) mirror_soon();
 }
