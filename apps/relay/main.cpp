@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
-#include <charconv>
 #include <csignal>
 #include <iostream>
 
@@ -14,6 +13,7 @@
 #include "actors/session.hpp"
 #include "actors/system.hpp"
 #include "apps/common/descriptors.hpp"
+#include "apps/common/endpoint.hpp"
 #include "apps/common/exit_code.hpp"
 #include "apps/common/version.hpp"
 #include "apps/relay/administration.hpp"
@@ -105,22 +105,6 @@ bool is_wildcard(const std::string& endpoint) {
   return endpoint.find("//0.0.0.0:") != std::string::npos ||
          endpoint.find("//*:") != std::string::npos ||
          endpoint.find("//[::]:") != std::string::npos;
-}
-
-/// `errc::usage` unless it is tcp://HOST:PORT. (libzmq takes port 99999 for another one.)
-expected<void> check_listen(const std::string& endpoint) {
-  constexpr std::string_view scheme = "tcp://";
-  const auto colon = endpoint.rfind(':');
-  const bool formed =
-      endpoint.starts_with(scheme) && colon != endpoint.npos && colon > scheme.size();
-  const auto port = formed ? std::string_view(endpoint).substr(colon + 1) : std::string_view();
-  std::uint16_t number = 0;
-  const auto [end, problem] = std::from_chars(port.data(), port.data() + port.size(), number);
-  if (port.empty() || problem != std::errc{} || end != port.data() + port.size())
-    return fail(
-        errc::usage,
-        "--listen is tcp://HOST:PORT with a port from 0 (any free one) to 65535, not " + endpoint);
-  return {};
 }
 
 expected<void> serve(const options& o, const sigset_t& signals) {

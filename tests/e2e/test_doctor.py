@@ -8,7 +8,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import keyfold
-from keyfold import DONE, FAILED, wait_until
+from keyfold import DONE, FAILED, UNREACHABLE, wait_until
 
 
 class Doctor(keyfold.Case):
@@ -50,6 +50,28 @@ class Doctor(keyfold.Case):
         wait_until(lambda: self.wrong(alice) == {}, "all is well again")
         self.relay.stop()
         wait_until(lambda: "relay of alice-laptop" in self.wrong(alice), "doctor says that the relay is gone")
+
+    def test_network_settings_that_cannot_be_keep_the_agent_from_starting(self):
+        alice = self.start_organization()
+        self.assertIn("directly", self.doctor(alice)["network settings"]["message"])
+        alice.stop_agent()
+        settings = alice.folder / "config.toml"
+        settings.write_text('[network]\nsocks_proxy = "socks5://127.0.0.1:1080"\n')
+        alice.run("agent", "start", expect=UNREACHABLE)
+        self.assertIn("[network] socks_proxy is HOST:PORT", (alice.folder / "agent.log").read_text())
+        env = {"KEYFOLD_NO_AUTOSTART": "1"}
+        wrong = {row["check"]: row for row in alice.run("doctor", expect=FAILED, env=env) if not row["ok"]}
+        self.assertIn("config.toml", wrong["network settings"]["mend"])
+        # A proxy that is not there: nothing goes another way.
+        settings.write_text('[network]\nsocks_proxy = "127.0.0.1:1"\n')
+        alice.restart_agent()
+        wait_until(lambda: "SOCKS proxy 127.0.0.1:1" in self.wrong(alice)["relay of alice-laptop"]["message"],
+                   "doctor names the proxy")
+        settings.unlink()
+        alice.stop_agent()
+        alice.run("agent", "start", "--listen", "none", "--no-discovery")
+        alice.unlock()
+        wait_until(lambda: self.wrong(alice) == {}, "all is well again")
 
     def test_modes_are_mended(self):
         alice = self.start_organization()

@@ -209,7 +209,8 @@ class Table(Programs):
                  ["workspace", "mirror", "papers", f / "m", "--restore"],
                  ["workspace", "mirror", "papers", "--accept-deletes", "--restore"],
                  ["status", ""], ["sync", ""], ["workspace", "members", ""], ["org", "use", ""],
-                 ["agent", "start", "--listen", "everywhere"], ["--home", "", "org", "list"],
+                 ["agent", "start", "--listen", "everywhere"],
+                 ["agent", "start", "--listen", "tcp://127.0.0.1:99999"], ["agent", "run", "--listen", ""], ["--home", "", "org", "list"],
                  ["org", "list", "--home", ""]]
         self.check(rows, USAGE)
 
