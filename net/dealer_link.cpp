@@ -10,11 +10,7 @@ constexpr int watched = ZMQ_EVENT_CONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
 constexpr int messages_a_turn = 64;
 constexpr instant stood{10'000};  ///< a link that stood so long was no failure
 
-bool is_ipv6(const std::string& address) {
-  return address.find('[') != std::string::npos;
-}
-
-error error_of(int event, const std::string& proxy) {
+error error_of(int event) {
   switch (event) {
     case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
       return {errc::key_refused, "the other end does not admit this device's key"};
@@ -22,9 +18,7 @@ error error_of(int event, const std::string& proxy) {
     case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
       return {errc::handshake_failed, "the other end has not the key that was expected"};
     case ZMQ_EVENT_CLOSED:
-      if (proxy.empty()) return {errc::cannot_connect, "nobody answers there"};
-      return {errc::cannot_connect,
-              "the SOCKS proxy " + proxy + " does not answer, or finds nobody there"};
+      return {errc::cannot_connect, "nobody answers there"};
     default:
       return {errc::disconnected, "the connection was lost"};
   }
@@ -45,8 +39,6 @@ dealer_link::connection::connection(io_environment& io, const box_public_key& se
   const auto timeout = static_cast<int>(io.options.handshake.count());
   socket.set(zmq::sockopt::connect_timeout, timeout);
   socket.set(zmq::sockopt::reconnect_ivl, -1);
-  if (!io.options.socks_proxy.empty())
-    socket.set(zmq::sockopt::socks_proxy, io.options.socks_proxy);
   socket.set(zmq::sockopt::curve_serverkey, buffer(server.view()));
   socket.set(zmq::sockopt::curve_publickey, buffer(key.public_key().view()));
   socket.set(zmq::sockopt::curve_secretkey, buffer(key.secret().view()));
@@ -72,13 +64,17 @@ void dealer_link::connect(instant now) {
   deadline_ = now + 2 * io_.options.handshake;  // TCP's part and CURVE's
   try {
     connection_.emplace(io_, server_, key_);
-    const auto& proxy = io_.options.socks_proxy;
-    // It is the family of the address that the socket itself connects to.
-    if (is_ipv6(proxy.empty() ? endpoint_ : proxy))
-      connection_->socket.set(zmq::sockopt::ipv6, true);
-    connection_->socket.connect(endpoint_);
+    auto to = endpoint_;
+    if (const auto& proxy = io_.options.socks_proxy; !proxy.empty()) {
+      auto way = tunnel::open(proxy, endpoint_, io_.options.handshake);
+      if (!way) return fail_with(way.error(), now);
+      to = way->endpoint();
+      connection_->way.emplace(std::move(*way));
+    }
+    if (to.find('[') != std::string::npos) connection_->socket.set(zmq::sockopt::ipv6, true);
+    connection_->socket.connect(to);
     hot = true;
-  } catch (const zmq::error_t& e) {
+  } catch (const std::exception& e) {
     fail_with({errc::cannot_connect, e.what()}, now);
   }
 }
@@ -135,7 +131,8 @@ void dealer_link::read_events(instant now) {
       connection_->below.came(event->value, now);
     } else if (event->what != ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
       connection_->below.went(connection_->fd);
-      if (!lost_) lost_ = error_of(event->what, io_.options.socks_proxy);
+      const auto refused = connection_->way ? connection_->way->failure() : std::nullopt;
+      if (!lost_) lost_ = refused ? error{errc::cannot_connect, *refused} : error_of(event->what);
     } else if (state_ == state::connecting) {
       state_ = state::up;
       since_ = now;

@@ -10,6 +10,7 @@
 #include "net/io_environment.hpp"
 #include "net/monitor.hpp"
 #include "net/outbox.hpp"
+#include "net/tunnel.hpp"
 
 namespace keyfold::net {
 
@@ -36,7 +37,8 @@ class dealer_link final : public port {
     monitor events;
     outbox out;
     connections below;
-    int fd = -1;  ///< of its TCP connection, once that stands
+    int fd = -1;                ///< of its TCP connection, once that stands
+    std::optional<tunnel> way;  ///< through the proxy, where one is set
   };
 
   void connect(instant now);

@@ -2,8 +2,8 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +19,14 @@ namespace {
 
 constexpr std::size_t most_bytes = 4096;
 constexpr std::chrono::milliseconds last_patience{5'000};
+
+// By number, since glibc 2.36 declares these two without C linkage.
+int open_process(pid_t id) {
+  return static_cast<int>(syscall(SYS_pidfd_open, id, 0));
+}
+void send_signal(int handle, int number) {
+  syscall(SYS_pidfd_send_signal, handle, number, nullptr, 0);
+}
 
 int milliseconds_to(deadline until) {
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -120,7 +128,7 @@ deadline in(std::chrono::milliseconds time) {
 
 std::optional<process> process::with_id(pid_t id) {
   if (id <= 1) return std::nullopt;
-  db::file handle(pidfd_open(id, 0));
+  db::file handle(open_process(id));
   if (!handle) return std::nullopt;
   process out(id, std::move(handle));
   if (out.wait(in(std::chrono::milliseconds(0)))) return std::nullopt;
@@ -141,7 +149,7 @@ std::optional<process> process::recorded(const std::filesystem::path& record) {
 }
 
 void process::signal(int number) const {
-  pidfd_send_signal(handle_.get(), number, nullptr, 0);
+  send_signal(handle_.get(), number);
 }
 
 bool process::wait(deadline until) const {
@@ -199,7 +207,7 @@ expected<child> child::start(const std::vector<std::string>& arguments,
     if (getppid() != parent) _exit(126);
     become(arguments, input.read.get(), output.write.get(), log);
   }
-  return child(id, db::file(pidfd_open(id, 0)), std::move(input.write), std::move(output.read));
+  return child(id, db::file(open_process(id)), std::move(input.write), std::move(output.read));
 }
 
 child::child(child&& other) noexcept
