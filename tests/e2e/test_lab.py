@@ -12,8 +12,6 @@ import keyfold
 from keyfold import BIN, DONE, FAILED, UNREACHABLE, USAGE, Case, alive, descendants, wait_until
 
 SCENARIOS = keyfold.ROOT / "apps/lab/scenarios"
-# They need links between devices.
-DIRECT = {"relay_down", "learned_from_a_peer"}
 
 
 class Lab:
@@ -71,10 +69,7 @@ class Labs(Case):
 
         self.power(lab)
         self.links(lab)
-        direct = "peers" in self.world.run([BIN / "keyfold", "--help"], self.world.environment(), False).decode()
         for scenario in sorted(SCENARIOS.glob("*.toml")):
-            if scenario.stem in DIRECT and not direct:
-                continue
             with self.subTest(scenario=scenario.stem):
                 done = lab.run("run", scenario)
                 self.assertTrue(done["ok"], done)
