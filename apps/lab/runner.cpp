@@ -256,6 +256,18 @@ expected<void> check_names(const laboratory& of, const scenario& what) {
   return {};
 }
 
+/// Removes what an earlier run left, everywhere.
+expected<void> clear(const laboratory& of, const scenario& what, const actor& take) {
+  constexpr std::chrono::seconds patience{60};
+  const place left{what.devices.front(), what.folder};
+  std::error_code problem;
+  if (!fs::exists(of.folder().mirror(left.device) / left.path, problem)) return {};
+  KEYFOLD_CHECK(take(steps::remove{left}));
+  for (const auto& device : what.devices)
+    KEYFOLD_CHECK(take(steps::check{conditions::missing{{device, what.folder}}, patience}));
+  return {};
+}
+
 }  // namespace
 
 expected<void> run_scenario(laboratory& of, const scenario& what, const step_listener& tell) {
@@ -264,6 +276,7 @@ expected<void> run_scenario(laboratory& of, const scenario& what, const step_lis
   KEYFOLD_CHECK(of.start_relay());
   for (const auto& each : of.plan().devices) KEYFOLD_CHECK(of.start_device(each.name));
   const actor take(of);
+  KEYFOLD_CHECK(clear(of, what, take));
   for (std::size_t i = 0; i < what.steps.size(); ++i) {
     const auto began = std::chrono::steady_clock::now();
     if (auto taken = std::visit(take, what.steps[i].what); !taken)

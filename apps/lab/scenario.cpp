@@ -247,7 +247,8 @@ step step_of(const toml::node& node, const std::vector<std::string>& lines) {
 scenario scenario_of(const toml::table& document, const std::string& text) {
   const auto lines = lines_of(text);
   keys k(document, 1);
-  scenario out{k.text("title"), k.texts("devices"), {}};
+  scenario out{k.text("title"), k.texts("devices"), k.path(k.text("folder")), {}};
+  if (out.devices.empty() || out.folder.empty()) k.refuse("a device and a folder are needed");
   const auto* list = k.node("steps").as_array();
   if (list == nullptr || list->empty()) k.refuse("steps is a list of steps");
   for (const auto& each : *list) out.steps.push_back(step_of(each, lines));

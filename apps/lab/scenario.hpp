@@ -2,6 +2,7 @@
 //
 //   title = "…"
 //   devices = ["a1", "b1"]      those that the lab must have
+//   folder = "NAME"             where it all happens; what an earlier run left there goes first
 //   steps = [ STEP, … ]
 //
 // A PLACE is "DEVICE:PATH" below the device's folder. A STEP is a table with one of these, and what belongs to it:
@@ -134,6 +135,7 @@ struct step {
 struct scenario {
   std::string title;
   std::vector<std::string> devices;
+  std::string folder;
   std::vector<step> steps;
 };
 

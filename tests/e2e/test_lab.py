@@ -160,8 +160,8 @@ class Labs(Case):
         lab.run("partition", "a1", expect=UNREACHABLE)
         lab.run("partition", "c1", expect=USAGE)
         wrong = self.world.folder / "wrong.toml"
-        wrong.write_text('title = "T"\ndevices = []\nsteps = [\n  { nonsense = 1 },\n]\n')
-        self.assertIn("line 4", lab.run("run", wrong, expect=USAGE)["error"]["message"])
+        wrong.write_text('title = "T"\ndevices = ["a1"]\nfolder = "f"\nsteps = [\n  { nonsense = 1 },\n]\n')
+        self.assertIn("line 5", lab.run("run", wrong, expect=USAGE)["error"]["message"])
         self.assertEqual(lab.run("status", expect=DONE)["proxies"]["running"], False)
 
 

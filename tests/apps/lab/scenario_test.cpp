@@ -10,7 +10,7 @@ using namespace std::chrono_literals;
 namespace {
 
 std::string with(const std::string& steps) {
-  return "title = \"T\"\ndevices = [\"a1\"]\nsteps = [\n" + steps + "\n]\n";
+  return "title = \"T\"\ndevices = [\"a1\"]\nfolder = \"f\"\nsteps = [\n" + steps + "\n]\n";
 }
 
 /// The one step of a scenario, or why there is none.
@@ -143,16 +143,20 @@ TEST_CASE("what is no step is refused with its line") {
     INFO(bad);
     REQUIRE(!refused);
     CHECK(refused.error().code == errc::usage);
-    CHECK(refused.error().message.starts_with("line 4: "));
+    CHECK(refused.error().message.starts_with("line 5: "));
   }
 }
 
 TEST_CASE("a scenario has a title, devices and steps, and nothing else") {
-  for (const auto* bad : {"", "title = \"T\"\ndevices = []\nsteps = []\n",
-                          "devices = []\nsteps = [{ sync = \"a1\" }]\n",
-                          "title = \"T\"\nsteps = [{ sync = \"a1\" }]\n",
-                          "title = \"T\"\ndevices = []\nmore = 1\nsteps = [{ sync = \"a1\" }]\n",
-                          "title = \"T\ndevices"}) {
+  const std::string step = "steps = [{ sync = \"a1\" }]\n";
+  const std::string title = "title = \"T\"\n", devices = "devices = [\"a1\"]\n";
+  const std::string folder = "folder = \"f\"\n";
+  CHECK(parse_scenario(title + devices + folder + step));
+  for (const auto& bad :
+       {std::string(), title + devices + folder, title + devices + folder + "steps = []\n",
+        devices + folder + step, title + folder + step, title + devices + step,
+        title + "devices = []\n" + folder + step, title + devices + "folder = \"../f\"\n" + step,
+        title + devices + folder + "more = 1\n" + step, std::string("title = \"T\ndevices")}) {
     INFO(bad);
     CHECK(!parse_scenario(bad));
   }
