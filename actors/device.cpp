@@ -146,15 +146,28 @@ void tell_greeters(self_pointer self, const Message& message) {
   for (const auto& [token, child] : self->state.greeters) self->send(child, message);
 }
 
+/// A relay that was restored from a backup gets the ledger before the feeds: it refuses what it cannot judge.
+void follow_greeting(self_pointer self) {
+  auto& s = self->state;
+  const auto follow = [self, greeting = ++s.greetings] {
+    auto& now = self->state;
+    if (now.rebuilding || !online(now) || now.greetings != greeting || now.relay_replica) return;
+    now.relay_replica = add_replica(self, now.link, std::nullopt);
+  };
+  self->request(s.ledger, caf::infinite, refresh_ledger{{}, true})
+      .then([follow](const expected<ledger_view>&) { follow(); },
+            [follow](const caf::error&) { follow(); });
+}
+
 void relay_came(self_pointer self, const relay_online& greeted) {
   auto& s = self->state;
   s.relay.state = link_state::online;
   s.relay.why.reset();
   (void)examine(s, greeted.greeting.statement, greeted.greeting.signature, std::nullopt);
-  refresh(self);
-  if (s.relay_replica) remove_replica(self, *s.relay_replica, {errc::disconnected, "greeted anew"});
-  s.relay_replica = add_replica(self, s.link, std::nullopt);
+  if (const auto number = std::exchange(s.relay_replica, std::nullopt))
+    remove_replica(self, *number, {errc::disconnected, "greeted anew"});
   tell_greeters(self, greeted);
+  follow_greeting(self);
 }
 
 void relay_went(self_pointer self, const relay_offline& lost) {

@@ -36,6 +36,7 @@ struct device_actor_state {
   std::map<replica::replica_number, replica_online> replicas;  ///< within reach
   replica::replica_number last_replica = 0;
   std::optional<replica::replica_number> relay_replica;
+  std::uint64_t greetings = 0;  ///< of the relay
 
   std::shared_ptr<peer_directory> directory;
   std::optional<net::link_id> socket;

@@ -88,6 +88,8 @@ using link_actor = caf::typed_actor<handles<ask, net::answer_or_failure>,  // ma
 struct ledger_snapshot {
   ledger::state state;
   ledger::keyring keys;
+  /// There is another line of the ledger with receipts (`errc::ledger_forked`): it does not change here.
+  std::optional<error> trouble{};
 };
 using ledger_view = std::shared_ptr<const ledger_snapshot>;
 
@@ -95,9 +97,11 @@ using ledger_view = std::shared_ptr<const ledger_snapshot>;
 using statement = std::function<expected<ledger::certificate>(const ledger_snapshot&)>;
 
 struct get_ledger {};
-/// Bring the ledger up to the relay's head; or to another device's.
+/// Bring the ledger up to the relay's head, or the relay up to this one: it may have been restored from a backup. Or
+/// to another device's.
 struct refresh_ledger {
   replica_actor from{};  ///< nobody: the relay
+  bool greeted = false;  ///< the relay has just greeted us: what it holds is not known yet
 };
 /// Append what `make` says, pulling and making it anew as often as somebody else was first.
 struct append_statement {

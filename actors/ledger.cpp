@@ -7,6 +7,7 @@
 #include "actors/device_store.hpp"
 #include "actors/incidents.hpp"
 #include "actors/replies.hpp"
+#include "store/ledger/forward.hpp"
 #include "store/ledger/log.hpp"
 
 namespace keyfold::actors {
@@ -15,6 +16,7 @@ namespace {
 constexpr std::uint64_t records_per_pull = 500;
 constexpr std::size_t max_queued_statements = 64;
 constexpr int max_lost_races = 20;
+constexpr net::instant put_timeout{120'000};
 
 using answer = expected<ledger_view>;
 
@@ -29,6 +31,8 @@ struct pull_from {
   replica_actor replica;
   bool is_relay = true;
   std::vector<promise<answer>> waiting;
+  bool greeted = false;    ///< from the beginning of a connection: the last record is compared too
+  bool comparing = false;  ///< where two lines part
 };
 
 /// What of the ledger lies on disk.
@@ -53,6 +57,9 @@ struct ledger_actor_state {
   std::set<workspace_id> withheld;          ///< whose bodies it did not give
   std::shared_ptr<incident::book> incidents;
   std::set<ledger_seq> refusals_told;
+  net::ledger_pull_answer said;  ///< by it, of itself
+  ledger::forward forward;       ///< what the relay was given
+  bool forked = false;           ///< there are receipts for another line than ours
 };
 
 using self_pointer = ledger_actor::stateful_pointer<ledger_actor_state>;
@@ -88,6 +95,20 @@ void compare_with_the_one_before(const ledger_actor_state& s, const ledger::reco
     notice(s.incidents, incident::of_relay({what, before, record.receipt}, report_time()));
 }
 
+error two_lines() {
+  return {errc::ledger_forked,
+          "there are two lines of the ledger with receipts: changes of people, devices, workspaces "
+          "and roles stand still here"};
+}
+
+/// Makes what is here known, with what is wrong.
+void show(self_pointer self) {
+  auto& s = self->state;
+  ledger_snapshot now{*s.state, *s.keys};
+  if (s.forked) now.trouble = two_lines();
+  s.current = std::make_shared<const ledger_snapshot>(std::move(now));
+}
+
 /// Makes what was added durable, and tells everybody. Where that fails, what is in memory is not what the disk says:
 /// the actor ends, and is started again from there.
 expected<void> publish(self_pointer self) {
@@ -99,7 +120,7 @@ expected<void> publish(self_pointer self) {
   }
   report(s, s.keys->update(*s.state));
   report_refusals(s);
-  s.current = std::make_shared<const ledger_snapshot>(ledger_snapshot{*s.state, *s.keys});
+  show(self);
   if (const auto head = s.state->head())
     self->send(s.link, set_ledger_facts{net::ledger_head{head->seq, head->hash},
                                         s.state->organization().receipt_key()});
@@ -107,22 +128,42 @@ expected<void> publish(self_pointer self) {
   return {};
 }
 
+/// There is another line with receipts: nothing of what is here is given up for it.
+void note_fork(self_pointer self, const ledger::record& record) {
+  auto& s = self->state;
+  report_foreign(s, record);
+  if (std::exchange(s.forked, true)) return;
+  spdlog::error("ledger: there are receipts for two certificates at or before position {}",
+                record.certificate.header.seq.value);
+  show(self);
+  self->send(s.owner, ledger_changed{s.current});
+}
+
+/// The relay has the same record last: whatever had receipts once, it has this line now.
+void forget_fork(self_pointer self) {
+  auto& s = self->state;
+  if (!std::exchange(s.forked, false)) return;
+  show(self);
+  self->send(s.owner, ledger_changed{s.current});
+}
+
 expected<void> take(self_pointer self, const ledger::record& record) {
   auto& s = self->state;
   const auto added = ledger::add(*s.state, s.disk->log, record);
   if (!added) {
-    if (added.error().code == errc::ledger_forked) report_foreign(s, record);
+    if (added.error().code == errc::ledger_forked) note_fork(self, record);
     return fail(added);
   }
   if (added->advanced) compare_with_the_one_before(s, record);
   report(s, added->incidents);
+  if (added->advanced || added->filled) s.forward.begin_anew();
   return {};
 }
 
 /// Takes the records of an answer.
 expected<void> take_all(self_pointer self, const net::answer_or_failure& got) {
-  KEYFOLD_TRY(const auto said, read_answer<net::ledger_pull_answer>(got));
-  if (said.count == 0 || got->bulk.empty()) return {};
+  KEYFOLD_TRY(self->state.said, read_answer<net::ledger_pull_answer>(got));
+  if (self->state.said.count == 0 || got->bulk.empty()) return {};
   KEYFOLD_TRY(const auto list, net::decode_list(got->bulk.view()));
   for (const auto encoded : list) {
     KEYFOLD_TRY(const auto record, ledger::decode_record(encoded));
@@ -134,13 +175,20 @@ expected<void> take_all(self_pointer self, const net::answer_or_failure& got) {
 
 void end_pull(self_pointer self, const expected<void>& result) {
   auto& s = self->state;
+  s.pulls.front().comparing = false;
+  if (s.pulls.front().greeted) return begin_pull(self);  // all want what it holds now
   auto done = std::move(s.pulls.front());
   s.pulls.pop_front();
-  if (!result) spdlog::info("ledger: not up to date: {}", result.error().message);
+  if (!result) {
+    if (done.is_relay) s.forward.begin_anew();
+    spdlog::info("ledger: not up to date: {}", result.error().message);
+  }
   for (auto& waiting : done.waiting)
     waiting.deliver(result ? answer(s.current) : answer(fail(result)));
   if (!s.pulls.empty()) begin_pull(self);
 }
+
+void fail_pull(self_pointer self, const error& why);
 
 /// Asks for records; `next` goes on when they are taken.
 void request_records(self_pointer self, const net::ledger_pull& what,
@@ -149,7 +197,7 @@ void request_records(self_pointer self, const net::ledger_pull& what,
       .then(
           [self, next](const net::answer_or_failure& got) {
             const auto taken = take_all(self, got);
-            taken ? next() : end_pull(self, taken);
+            taken ? next() : fail_pull(self, taken.error());
           },
           [self](const caf::error& e) { end_pull(self, tl::unexpected(to_error(e))); });
 }
@@ -171,15 +219,58 @@ void pull_bodies(self_pointer self) {
   end_pull(self, {});
 }
 
-/// Brings the ledger up to the replica's head, batch by batch, then fetches the bodies that it lacks. A device is asked for
-/// what stands at the present head too: where that is another record, the two receipts say who lies.
+/// Where two lines part, the receipts for the last position of both are compared once.
+void fail_pull(self_pointer self, const error& why) {
+  auto& s = self->state;
+  auto& now = s.pulls.front();
+  const auto head = s.state->head();
+  if (why.code != errc::ledger_forked || now.comparing || !head)
+    return end_pull(self, tl::unexpected(why));
+  now.comparing = true;
+  request_records(self, {std::min(s.said.head, head->seq), std::nullopt, 1},
+                  [self, why] { end_pull(self, tl::unexpected(why)); });
+}
+
+/// Gives a relay that was restored from a backup what it lost, as far as that is held here.
+void bring_forward(self_pointer self) {
+  auto& s = self->state;
+  std::vector<ledger::lack> lacking;
+  for (const auto& row : s.said.lacking) lacking.push_back({row.scope, row.first});
+  const auto records = s.forward.next(*s.state, s.said.head, lacking);
+  if (records.empty()) {
+    if (!s.state->head() || s.said.head >= s.state->head()->seq) return pull_bodies(self);
+    return end_pull(self, fail(errc::stale_head, "the relay does not take the records it lacks"));
+  }
+  spdlog::warn("ledger: the relay has lost records; {} are brought", records.size());
+  self->request(s.link, caf::infinite,
+                ask_for(net::ledger_put{}, net::encode_list(records), put_timeout))
+      .then(
+          [self](const net::answer_or_failure& got) {
+            auto said = read_answer<net::ledger_pull_answer>(got);
+            if (!said) return fail_pull(self, said.error());
+            self->state.said = *std::move(said);
+            bring_forward(self);
+          },
+          [self](const caf::error& e) { end_pull(self, tl::unexpected(to_error(e))); });
+}
+
+/// Brings the ledger up to the replica's head, batch by batch, or the relay's up to ours; then fetches the bodies that
+/// it lacks. A device, and a relay that has just greeted us, is asked for what stands at the present head too: where that
+/// is another record, the two receipts say who lies.
 void pull_records(self_pointer self) {
   auto& s = self->state;
+  auto& now = s.pulls.front();
+  const bool compares = std::exchange(now.greeted, false) || !now.is_relay;
+  if (compares && now.is_relay) s.forward.begin_anew();
   const auto head = s.state->head();
   auto from = ledger_seq{0};
-  if (head) from = s.pulls.front().is_relay ? head->seq.next() : head->seq;
-  request_records(self, {from, std::nullopt, records_per_pull}, [self, head] {
-    self->state.state->head() != head ? pull_records(self) : pull_bodies(self);
+  if (head) from = compares ? head->seq : head->seq.next();
+  request_records(self, {from, std::nullopt, records_per_pull}, [self, head, compares] {
+    auto& after = self->state;
+    const bool of_relay = after.pulls.front().is_relay;
+    if (compares && of_relay && after.said.count > 0) forget_fork(self);
+    if (after.state->head() != head) return pull_records(self);
+    of_relay ? bring_forward(self) : pull_bodies(self);
   });
 }
 
@@ -188,18 +279,19 @@ void begin_pull(self_pointer self) {
   pull_records(self);
 }
 
-caf::result<answer> refresh(self_pointer self, const replica_actor& from) {
+caf::result<answer> refresh(self_pointer self, const refresh_ledger& request) {
   auto& s = self->state;
   auto waiting = self->make_response_promise<answer>();
-  const bool is_relay = !from;
-  const auto replica = is_relay ? replica_actor(s.link) : from;
+  const bool is_relay = !request.from;
+  const auto replica = is_relay ? replica_actor(s.link) : request.from;
   const auto same = std::find_if(s.pulls.begin(), s.pulls.end(),
                                  [&](const auto& each) { return each.replica == replica; });
   if (same != s.pulls.end()) {
     same->waiting.push_back(waiting);
+    same->greeted = same->greeted || request.greeted;
     return waiting;
   }
-  s.pulls.push_back({replica, is_relay, {waiting}});
+  s.pulls.push_back({replica, is_relay, {waiting}, request.greeted});
   if (s.pulls.size() == 1) begin_pull(self);
   return waiting;
 }
@@ -215,7 +307,8 @@ void end_statement(self_pointer self, const expected<void>& result) {
 void lost_race(self_pointer self) {
   if (++self->state.statements.front().races_lost > max_lost_races)
     return end_statement(self, fail(errc::timed_out, "the ledger changes too fast; try again"));
-  self->request(ledger_actor(self), caf::infinite, refresh_ledger{})
+  // Another head there than here: more of the same line, less of it, or another one.
+  self->request(ledger_actor(self), caf::infinite, refresh_ledger{{}, true})
       .then(
           [self](const answer& refreshed) {
             refreshed ? append_first(self) : end_statement(self, fail(refreshed));
@@ -268,7 +361,7 @@ ledger_actor::behavior_type ledger_behavior(self_pointer self, const ledger_opti
   (void)publish(self);  // says by itself why not
   return {
       [self](get_ledger) { return self->state.current; },
-      [self](const refresh_ledger& request) { return refresh(self, request.from); },
+      [self](const refresh_ledger& request) { return refresh(self, request); },
       [self](const append_statement& request) { return append(self, request); },
   };
 }

@@ -14,6 +14,12 @@ feed::feed_head head_of(const net::feed_position& p) {
   return {p.device, p.generation, p.seq, p.hash};
 }
 
+std::vector<net::ledger_lack> rows_of(const std::vector<ledger::lack>& lacking) {
+  std::vector<net::ledger_lack> out;
+  for (const auto& row : lacking) out.push_back({row.scope, row.first});
+  return out;
+}
+
 /// One request: decoded bodies come to the overload of their kind.
 class handler {
  public:
@@ -32,6 +38,8 @@ class handler {
         return with<net::ledger_pull>();
       case net::message_kind::ledger_append:
         return with<net::ledger_append>();
+      case net::message_kind::ledger_put:
+        return with<net::ledger_put>();
       case net::message_kind::subscribe:
         return with<net::subscribe>();
       case net::message_kind::feed_heads:
@@ -94,13 +102,23 @@ class handler {
   void on(const net::ledger_pull& r) {
     const auto pulled = s_.core->pull(from_, r.from, r.workspace, r.max);
     if (!pulled) return deliver(refused(pulled.error()));
-    const net::ledger_pull_answer said{pulled->head, pulled->records.size()};
+    const net::ledger_pull_answer said{pulled->head, pulled->records.size(),
+                                       rows_of(s_.core->lacks())};
     deliver(pulled->records.empty() ? say(said) : say(said, net::encode_list(pulled->records)));
   }
   void on(const net::ledger_append&) {
     deliver_answered(
         s_.core->append(from_, request_.request.bulk.view()),
         [](const bytes& receipt) { return say(net::empty_body{}, net::shared_bytes(receipt)); });
+  }
+  void on(const net::ledger_put&) {
+    const auto list = net::decode_list(request_.request.bulk.view());
+    if (!list) return deliver(refused(list.error()));
+    std::vector<bytes> records;
+    for (const auto record : *list) records.push_back(to_bytes(record));
+    deliver_answered(s_.core->put(from_, records), [this](const relay::organization::placed& p) {
+      return say(net::ledger_pull_answer{p.head, p.taken, rows_of(s_.core->lacks())});
+    });
   }
 
   void on(const net::deliver& r) {

@@ -129,6 +129,7 @@ workspace_status status_of(workspace_pointer self, const get_workspace_status& w
   if (s.mirror_said) out.mirror = s.mirror_said->folder();
   if (s.mirror_said && s.mirror_said->trouble()) out.trouble = s.mirror_said->trouble();
   if (!out.trouble) out.trouble = s.options.objects.health->trouble();
+  if (!out.trouble) out.trouble = s.ledger.now->trouble;
   if (!out.trouble && stalled && is_failure(*stalled)) out.trouble = stalled;
   if (!wanted.files) return out;
   if (const auto root = s.engine.find({}))

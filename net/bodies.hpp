@@ -16,6 +16,7 @@ inline constexpr std::size_t max_code = 64;
 inline constexpr std::size_t max_statement = 512;
 inline constexpr std::size_t max_key = 128;  ///< of a signature or public key with its algorithm
 inline constexpr std::size_t max_detail = 200 * 1024;
+inline constexpr std::size_t max_lacking_scopes = 1000;
 inline constexpr std::size_t max_frontier = 3000;    ///< heads in a subscribe
 inline constexpr std::size_t max_object_ids = 7000;  ///< in one have, or wanted
 inline constexpr std::size_t max_missing = 5500;     ///< entry hashes in one refusal
@@ -107,7 +108,7 @@ struct ping : empty_body {
   static constexpr message_kind kind = message_kind::ping;
 };
 
-// 10, 11 ledger
+// 10 to 12 ledger
 
 struct ledger_pull {
   static constexpr message_kind kind = message_kind::ledger_pull;
@@ -117,17 +118,32 @@ struct ledger_pull {
   static auto fields(auto& self) { return layout(self.from, self.workspace, self.max); }
   bool operator==(const ledger_pull&) const = default;
 };
-/// Bulk: the list of records, when there are any.
+/// A body or attachment of that scope (nullopt: the organization's) is lacking at `first`.
+struct ledger_lack {
+  std::optional<workspace_id> scope;
+  ledger_seq first;
+  static auto fields(auto& self) { return layout(self.scope, self.first); }
+  bool operator==(const ledger_lack&) const = default;
+};
+/// Of a pull, with the list of records as bulk when there are any; and of a put.
 struct ledger_pull_answer {
   ledger_seq head;
-  std::uint64_t count = 0;
-  static auto fields(auto& self) { return layout(self.head, self.count); }
+  std::uint64_t count = 0;             ///< records given; or, of a put, taken
+  std::vector<ledger_lack> lacking{};  ///< by who answers
+  static auto fields(auto& self) {
+    return layout(self.head, self.count, at_most(self.lacking, max_lacking_scopes));
+  }
   bool operator==(const ledger_pull_answer&) const = default;
 };
 
 /// Bulk: the certificate. The answer is empty_body; its bulk: the receipt.
 struct ledger_append : empty_body {
   static constexpr message_kind kind = message_kind::ledger_append;
+};
+
+/// Bulk: the list of records that the replica lost. The answer is ledger_pull_answer.
+struct ledger_put : empty_body {
+  static constexpr message_kind kind = message_kind::ledger_put;
 };
 
 // 20, 21, 23 feeds

@@ -16,6 +16,7 @@ constexpr std::array kinds{
     kind_facts{ping, role::request, bulk_rule::none, "ping"},
     kind_facts{ledger_pull, role::request, bulk_rule::none, "ledger pull"},
     kind_facts{ledger_append, role::request, bulk_rule::required, "ledger append"},
+    kind_facts{ledger_put, role::request, bulk_rule::required, "ledger put"},
     kind_facts{subscribe, role::request, bulk_rule::none, "subscribe"},
     kind_facts{feed_heads, role::request, bulk_rule::none, "feed heads"},
     kind_facts{feed_fence, role::request, bulk_rule::none, "feed fence"},

@@ -21,6 +21,7 @@ enum class message_kind : std::uint8_t {
   ping = 4,
   ledger_pull = 10,
   ledger_append = 11,
+  ledger_put = 12,
   subscribe = 20,
   feed_heads = 21,
   feed_fence = 22,

@@ -44,13 +44,15 @@ expected<json> agent_status(api_context& context, const parameters&) {
   for (const auto& device : context.agent_of.devices()) {
     const auto facts = facts_of(context, device);
     if (facts && facts->listens) listen.push_back(*facts->listens);
-    devices.push_back({{"organization", device.header.organization_name},
-                       {"device", to_text(device.header.device)},
-                       {"label", device.header.label},
-                       {"user", facts ? json(to_text(facts->user)) : json(nullptr)},
-                       {"locked", !device.running},
-                       {"relay", relay_state(facts)},
-                       {"trouble", error_document(device.trouble)}});
+    devices.push_back(
+        {{"organization", device.header.organization_name},
+         {"device", to_text(device.header.device)},
+         {"label", device.header.label},
+         {"user", facts ? json(to_text(facts->user)) : json(nullptr)},
+         {"locked", !device.running},
+         {"relay", relay_state(facts)},
+         {"trouble",
+          error_document(device.trouble || !facts ? device.trouble : facts->ledger->trouble)}});
   }
   return json{{"running", true},
               {"pid", getpid()},

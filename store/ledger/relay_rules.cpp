@@ -95,7 +95,12 @@ record strip_for(const state& s, ledger_seq seq, user_id user) {
   auto out = *s.record_at(seq);
   auto& c = out.certificate;
   const auto* b = s.effective_body_at(seq);
-  if (may_have_bodies(s, user, c.header.scope)) {
+  // Whether a reader may still read is not known beyond a body that is not held.
+  const auto is_known = [&] {
+    return !c.header.scope || s.complete_at(*c.header.scope, seq) ||
+           s.organization().user(user)->profile() == profile::administrator;
+  };
+  if (may_have_bodies(s, user, c.header.scope) && is_known()) {
     if (b == nullptr || c.header.scope) return out;
     if (std::holds_alternative<user_revoked>(b->what) && c.attached.frontier) {
       auto parts = decode_parts(*c.attached.frontier).value_or(frontier_parts{});

@@ -28,7 +28,10 @@ organization::organization(db::view& state, ledger::state&& ledger, const signin
       log_(ledger_part_),
       signer_(signer_part_, ledger_.id(), receipt_key, random),
       feeds_(feeds_part_, ledger_.id()),
-      invitations_(invitations_part_) {}
+      invitations_(invitations_part_) {
+  for (ledger_seq seq{0}; seq.value < ledger_.size(); seq = seq.next())
+    if (!ledger::complete(ledger_, seq)) incomplete_.insert(seq);
+}
 
 expected<std::unique_ptr<organization>> organization::load(db::view& state, organization_id id,
                                                            const signing_key& receipt_key,
@@ -172,6 +175,8 @@ bool organization::is_administrator(user_id user) const {
 }
 
 expected<void> organization::require_reader(workspace_id workspace, user_id user) const {
+  if (ledger_.missing_body(workspace))
+    return fail(errc::body_missing, "certificates of that workspace were lost here; bring them");
   if (ledger_.workspace(workspace) == nullptr)
     return fail(errc::workspace_unknown, "there is no such workspace");
   if (!ledger::may_read(role_of(workspace, user)))
@@ -185,60 +190,6 @@ expected<void> organization::require_writer(workspace_id workspace, user_id user
   if (!ledger::may_write(role_of(workspace, user)) && ledger_.removals(workspace, user).empty())
     return fail(errc::role_insufficient, "no right to write there");
   return {};
-}
-
-// -- ledger
-// -------------------------------------------------------------------------------------------
-
-std::vector<feed::feed_head> organization::accepted_heads(workspace_id workspace, user_id user) {
-  const auto* found = ledger_.organization().user(user);
-  if (found == nullptr) return {};
-  return feeds_.heads(workspace, found->devices);
-}
-
-answered<bytes> organization::append(session_number session, bytes_view certificate) {
-  effects out;
-  const auto done = [&]() -> expected<bytes> {
-    KEYFOLD_CHECK(require(session));
-    KEYFOLD_TRY(const auto c, ledger::decode_certificate(certificate));
-    KEYFOLD_CHECK(ledger::check_append(ledger_, c, [&](workspace_id workspace, user_id user) {
-      return accepted_heads(workspace, user);
-    }));
-    KEYFOLD_CHECK(record(c));
-    after_append(c, out);
-    return ledger::encode_receipt(ledger_.record_at(c.header.seq)->receipt);
-  }();
-  return {done, std::move(out)};
-}
-
-void organization::after_append(const ledger::certificate& c, effects& out) {
-  const auto* body = ledger_.effective_body_at(c.header.seq);
-  const auto* revoked = body != nullptr ? std::get_if<ledger::user_revoked>(&body->what) : nullptr;
-  const auto* role = body != nullptr ? std::get_if<ledger::role_changed>(&body->what) : nullptr;
-  if (role != nullptr) fences_.erase({*c.header.scope, role->user});
-  // What a removal quarantines is judged at once, so that deliveries and frontiers say the same.
-  if (c.header.scope) (void)feeds_.index(*c.header.scope).reconsider(ledger_);
-  if (revoked != nullptr) {
-    std::erase_if(fences_, [&](const auto& fence) { return fence.first.second == revoked->user; });
-    for (const auto& row : revoked->workspaces)
-      (void)feeds_.index(row.workspace).reconsider(ledger_);
-    for (const auto& [session, state] : std::map(sessions_))
-      if (state.who.user == revoked->user) {
-        end_session(session, {errc::user_is_revoked, "this user has been revoked"}, out);
-        tell_presence(state.who.device, false, session, out);
-      }
-    for (const auto& row : invitations_.expire(ledger_, timestamp{0}))  // his own
-      drop_invitation(row, invitation_state::cancelled, "cancelled", out);
-  }
-  for (const auto& [session, _] : sessions_)
-    out.push_back({session, news::ledger_advanced{ledger_.record_at(c.header.seq)->receipt}});
-}
-
-expected<organization::pulled> organization::pull(session_number session, ledger_seq from,
-                                                  const std::optional<workspace_id>& workspace,
-                                                  std::size_t max) const {
-  KEYFOLD_TRY(const auto who, require(session));
-  return ledger::pull_for(ledger_, who.user, from, workspace, max);
 }
 
 }  // namespace keyfold::relay

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "store/ledger/fence.hpp"
+#include "store/ledger/forward.hpp"
 #include "store/ledger/log.hpp"
 #include "store/ledger/relay_rules.hpp"
 #include "store/relay/feeds.hpp"
@@ -19,6 +20,8 @@
 namespace keyfold::relay {
 
 inline constexpr std::size_t max_handed_on = 4096;
+inline constexpr std::size_t max_put_records = 1000;
+inline constexpr std::size_t max_lacking_scopes = 1000;  ///< what one answer names
 inline constexpr std::size_t max_push_entries = 1000;
 inline constexpr std::size_t max_wanted = 7000;  ///< what one answer holds
 inline constexpr std::size_t max_objects_asked = 7000;
@@ -82,6 +85,19 @@ class organization {
   [[nodiscard]] expected<pulled> pull(session_number session, ledger_seq from,
                                       const std::optional<workspace_id>& workspace,
                                       std::size_t max) const;
+  /// Where bodies or attachments are not here: they would be taken in a put.
+  [[nodiscard]] std::vector<ledger::lack> lacks() const;
+  struct placed {
+    ledger_seq head;
+    std::size_t taken = 0;  ///< from the front of the list
+  };
+  /// Takes records that it gave a receipt for and lost, after it was restored from a backup: those
+  /// after its head in order, and bodies and attachments that it lacks. A record that has no effect
+  /// keeps its position, as it does everywhere. When the first is not taken: why
+  /// (`errc::bad_receipt` for another's, `errc::ledger_gap` beyond the next, `errc::ledger_forked`
+  /// where it gave another a receipt since, `errc::body_missing` of organization scope,
+  /// `errc::too_large` for too many, or `errc::malformed`).
+  [[nodiscard]] answered<placed> put(session_number session, std::span<const bytes> records);
 
   // -- feeds
   // ------------------------------------------------------------------------------------------
@@ -104,7 +120,7 @@ class organization {
                                       bytes_view signature, timestamp now);
   struct pushed {
     std::size_t accepted = 0;       ///< entries held now, from the front of the list
-    std::vector<object_id> wanted;  ///< objects that they need and that are not held
+    std::vector<object_id> wanted;  ///< objects that they need and that are not held; all are asked
   };
   struct push_refusal {
     std::vector<entry_hash> lacks;  ///< with `errc::lacks_entries`: what has to come first
@@ -178,8 +194,10 @@ class organization {
   [[nodiscard]] expected<void> require_writer(workspace_id workspace, user_id user) const;
   [[nodiscard]] bool is_administrator(user_id user) const;
   [[nodiscard]] expected<void> record(const ledger::certificate& c);
+  [[nodiscard]] expected<bool> take_back(bytes_view encoded, effects& out);
   [[nodiscard]] std::vector<feed::feed_head> accepted_heads(workspace_id workspace, user_id user);
   void after_append(const ledger::certificate& c, effects& out);
+  void tell_ledger(effects& out) const;
   void end_session(session_number session, const error& why, effects& out);
   void tell_presence(device_id device, bool online, session_number but, effects& out) const;
   [[nodiscard]] expected<std::vector<feed::entry>> decode_entries(
@@ -190,6 +208,8 @@ class organization {
   /// How many entries stand before the first that a fence keeps out.
   [[nodiscard]] std::size_t unfenced(workspace_id workspace, std::span<const feed::entry> entries,
                                      timestamp now);
+  void tell_wanted(workspace_id workspace, session_number but, std::vector<object_id> objects,
+                   effects& out) const;
   void tell_feed(workspace_id workspace, session_number from, const replica::taken& result,
                  effects& out);
   void tell_greeters(const invitation_row& row, invitation_state state, effects& out) const;
@@ -206,6 +226,7 @@ class organization {
 
   ledger::state ledger_;
   ledger::log log_;
+  std::set<ledger_seq> incomplete_;  ///< records whose body or attachments are not all here
   signer signer_;
   feeds feeds_;
   invitations invitations_;

@@ -152,7 +152,11 @@ answered<organization::pushed> organization::push(session_number session, worksp
       refusal.lacks = result.lacks;
       return tl::unexpected(*result.refusal);
     }
-    answer.wanted = feeds_.wanted(workspace, std::span(entries).first(answer.accepted), max_wanted);
+    // Who passes on what somebody else wrote may lack the objects: whoever has them is asked.
+    answer.wanted = feeds_.wanted(workspace, std::span(entries).first(answer.accepted), SIZE_MAX);
+    for (const auto& object : answer.wanted) feeds_.lose(workspace, object);
+    answer.wanted.resize(std::min(answer.wanted.size(), max_wanted));
+    tell_wanted(workspace, session, answer.wanted, out);
     return answer;
   }();
   return {std::move(done), std::move(out)};
@@ -193,10 +197,16 @@ void organization::object_stored(workspace_id workspace, const object_id& object
 effects organization::object_lost(workspace_id workspace, const object_id& object) {
   feeds_.lose(workspace, object);
   effects out;
-  for (const auto& [session, state] : sessions_)
-    if (state.subscriptions.contains(workspace))
-      out.push_back({session, news::objects_wanted{workspace, {object}}});
+  tell_wanted(workspace, 0, {object}, out);
   return out;
+}
+
+void organization::tell_wanted(workspace_id workspace, session_number but,
+                               std::vector<object_id> objects, effects& out) const {
+  if (objects.empty()) return;
+  for (const auto& [session, state] : sessions_)
+    if (session != but && state.subscriptions.contains(workspace))
+      out.push_back({session, news::objects_wanted{workspace, objects}});
 }
 
 }  // namespace keyfold::relay

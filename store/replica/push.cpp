@@ -143,7 +143,8 @@ push::effects push::stall(const error& reason) {
   if (!delivery_ || stalled_) return {};
   stalled_ = true;
   effects out;
-  if (reason.code == errc::lacks_records || reason.code == errc::stale_head)
+  if (reason.code == errc::lacks_records || reason.code == errc::stale_head ||
+      reason.code == errc::body_missing)
     out.push_back(sync_ledger{});
   out.push_back(stalled{reason});
   return out;

@@ -21,8 +21,9 @@ struct ledger_world {
   caf::actor_system system{config};
   std::shared_ptr<incident::book> incidents = std::make_shared<incident::book>(*store, bytes{'N'});
   std::function<void()> before_append = [] {};
-  std::vector<bytes> forged;  ///< what the next pull gives instead
+  std::vector<bytes> forged;               ///< what the next pull gives instead
   std::atomic<bool> from_genesis = false;  ///< the relay always begins there
+  int puts = 0;
   caf::actor owner = system.spawn([]() -> caf::behavior { return {[](const ledger_changed&) {}}; });
   link_actor link =
       system.spawn(tests::fake_link,
@@ -51,11 +52,23 @@ struct ledger_world {
                            body->workspace, body->max);
       if (!pulled) return tl::unexpected(net::failure{pulled.error(), {}});
       if (!forged.empty()) {
-        const net::ledger_pull_answer lie{pulled->head, forged.size()};
+        const net::ledger_pull_answer lie{pulled->head, forged.size(), {}};
         return net::answer{net::encode(lie), net::encode_list(std::exchange(forged, {}))};
       }
-      const net::ledger_pull_answer said{pulled->head, pulled->records.size()};
+      const net::ledger_pull_answer said{pulled->head, pulled->records.size(),
+                                         rows_of(relay.core->lacks())};
       return net::answer{net::encode(said), net::encode_list(pulled->records)};
+    }
+    if (request.kind == net::message_kind::ledger_put) {
+      std::vector<bytes> records;
+      const auto list = net::decode_list(request.bulk.view()).value();
+      for (const auto record : list) records.push_back(to_bytes(record));
+      ++puts;
+      const auto placed = relay.core->put(relay.alice_session, records).answer;
+      if (!placed) return tl::unexpected(net::failure{placed.error(), {}});
+      return net::answer{net::encode(net::ledger_pull_answer{placed->head, placed->taken,
+                                                             rows_of(relay.core->lacks())}),
+                         {}};
     }
     std::exchange(before_append, [] {})();
     auto appended = relay.core->append(relay.alice_session, request.bulk.view());
@@ -71,6 +84,22 @@ struct ledger_world {
                  [&](const caf::error& e) { out = tl::unexpected(to_error(e)); });
     return out;
   }
+  static std::vector<net::ledger_lack> rows_of(const std::vector<ledger::lack>& lacking) {
+    std::vector<net::ledger_lack> out;
+    for (const auto& row : lacking) out.push_back({row.scope, row.first});
+    return out;
+  }
+
+  /// The relay is what it was when only genesis stood in the ledger.
+  void restore_relay() {
+    relay.store = db::memory_store();
+    relay.state = std::make_unique<db::transaction>(*relay.store);
+    relay.core = relay::organization::found(*relay.state, relay.org.records.front().certificate,
+                                            relay.org.relay, relay.org.random())
+                     .value();
+    relay.alice_session = relay.connect(relay.org.alice);
+  }
+
   template <class Request>
   expected<ledger_view> ask(Request request) {
     expected<ledger_view> out = fail(errc::internal);
@@ -207,4 +236,55 @@ TEST_CASE("races, lost and won, leave no incident") {
     REQUIRE(w.ask(append_statement{w.create_workspace("mine " + std::to_string(i))}));
   }
   CHECK(w.incidents->list()->empty());
-}
+  TEST_CASE("a relay that was restored from a backup is brought forward, and changes go on") {
+    ledger_world w;
+    for (int i = 0; i < 5; ++i) w.relay.org.create_workspace(w.relay.org.alice);
+    w.relay.sync();
+    const auto before = w.ask(refresh_ledger{});
+    REQUIRE(before);
+    w.restore_relay();
+    REQUIRE(w.relay.core->ledger().head() != (*before)->state.head());
+    REQUIRE(w.ask(refresh_ledger{{}, true}));
+    CHECK(w.relay.core->ledger().head() == (*before)->state.head());
+    w.restore_relay();  // and when nobody has noticed before a change is made
+    const auto after = w.ask(append_statement{w.create_workspace("papers")});
+    REQUIRE(after);
+    CHECK((*after)->state.size() == (*before)->state.size() + 1);
+    CHECK(w.relay.core->ledger().head() == (*after)->state.head());
+    CHECK_FALSE((*after)->trouble);
+  }
+
+  TEST_CASE(
+      "a relay that gave another line receipts since is not brought forward, and that is said") {
+    ledger_world w;
+    for (int i = 0; i < 3; ++i) w.relay.org.create_workspace(w.relay.org.alice);
+    w.relay.sync();
+    const auto before = w.ask(refresh_ledger{});
+    REQUIRE(before);
+    for (const int more : {0, 3, 9}) {  // shorter than ours, as long, longer
+      w.restore_relay();
+      ledger::keyring keys(w.relay.org.alice.user, w.relay.org.alice.key);
+      for (int i = 0; i <= more; ++i) {
+        (void)keys.update(w.relay.core->ledger());
+        const auto& alice = w.relay.org.alice;
+        REQUIRE(w.relay.append(*ledger::make_workspace_created(
+            {w.relay.core->ledger(), keys, alice.device, alice.signing, 1, system_random()}, "x")));
+      }
+      const auto refreshed = w.ask(refresh_ledger{{}, true});
+      REQUIRE_FALSE(refreshed);
+      CHECK(refreshed.error().code == errc::ledger_forked);
+      const auto changed = w.ask(append_statement{w.create_workspace("papers")});
+      REQUIRE_FALSE(changed);
+      CHECK(changed.error().code == errc::ledger_forked);
+    }
+    caf::scoped_actor self(w.system);
+    self->request(w.ledger, patience, get_ledger{})
+        .receive(
+            [&](const ledger_view& now) {
+              CHECK(now->state.head() == (*before)->state.head());  // nothing of ours is given up
+              REQUIRE(now->trouble);
+              CHECK(now->trouble->code == errc::ledger_forked);
+            },
+            [](const caf::error&) { FAIL("no answer"); });
+    CHECK(load_ledger(*w.store, w.relay.org.state.id())->head() == (*before)->state.head());
+  }

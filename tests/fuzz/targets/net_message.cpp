@@ -33,9 +33,9 @@ KEYFOLD_FUZZ_TARGET(net_message) {
       m->bulk.view(), [](bytes_view d) { return net::decode_list(d, 100); },
       [](const auto& list) { return net::encode_list(list); });
   using namespace net;
-  check_body<hello, refusal, ping, ledger_pull, ledger_append, subscribe, net::feed_heads,
-             feed_fence, feed_push, object_have, object_put, object_get, ledger_advanced,
-             feed_advanced, presence, invitation_changed, invitation_create, invitation_list,
-             invitation_cancel, conduit_open, conduit_send, conduit_close, conduit_event,
-             organization_create>(*m);
+  check_body<hello, refusal, ping, ledger_pull, ledger_append, ledger_put, subscribe,
+             net::feed_heads, feed_fence, feed_push, object_have, object_put, object_get,
+             ledger_advanced, feed_advanced, presence, invitation_changed, invitation_create,
+             invitation_list, invitation_cancel, conduit_open, conduit_send, conduit_close,
+             conduit_event, organization_create>(*m);
 }
