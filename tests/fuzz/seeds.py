@@ -73,6 +73,12 @@ ANSWERS = [
 
 
 def net_seeds():
+    for number, row in enumerate(vectors("beacon")["beacons"]):
+        now = row["time_ms"].to_bytes(8, "big")
+        message = pack([1, raw(row["device"]), row["port"], row["time_ms"]])
+        yield "net_beacon", f"sent-{number}", raw(row["datagram"])
+        yield "net_beacon", f"sealed-{number}", now + bytes([len(message)]) + message
+        yield "net_beacon", f"padded-{number}", now + bytes([len(message)]) + message + b"x"
     for kind, bodies in MESSAGES.items():
         for number, body in enumerate(bodies):
             bulk = pack([[1, b"two"], b"three"]) if kind in WITH_BULK else b""
