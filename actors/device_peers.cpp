@@ -4,6 +4,7 @@
 #include "actors/device_state.hpp"
 #include "actors/device_store.hpp"
 #include "actors/replies.hpp"
+#include "store/ledger/beacon_keys.hpp"
 
 namespace keyfold::actors {
 namespace {
@@ -71,6 +72,23 @@ expected<net::transport::bound> bind_socket(const device_actor_state& s,
     return directory->admits(key);
   };
   return s.transport->listen(endpoint, s.options->link_key, admits, s.directory);
+}
+
+/// Says in the local network that this device listens there, and hears who else does.
+void start_discovery(device_pointer self, std::uint16_t port) {
+  auto& s = self->state;
+  const auto heard = [to = caf::actor_cast<caf::actor_addr>(device_actor(self))](
+                         const device_id& device, const std::string& endpoint) {
+    const auto at = net::parse_endpoint(endpoint);  // none with a zone: it means nothing elsewhere
+    const auto owner = caf::actor_cast<caf::actor>(to);
+    if (at && owner) caf::anon_send(owner, neighbour_heard{device, *at});
+  };
+  auto started = net::discovery::start({{}, s.options->device, port}, heard);
+  if (started)
+    s.discovery = *std::move(started);
+  else
+    spdlog::warn("device {}: no discovery in the local network: {}", to_text(s.options->device),
+                 started.error().message);
 }
 
 // -- telling where we are
@@ -180,6 +198,8 @@ void start_listening(device_pointer self) {
   s.told = net::reachable_at(bound->endpoint, net::own_addresses());
   const auto port = bound->endpoint.substr(bound->endpoint.rfind(':') + 1);
   remember(s, port_key(), to_bytes(as_bytes(port)));
+  if (s.options->network.discovery)
+    start_discovery(self, static_cast<std::uint16_t>(std::stoul(port)));
   self->delayed_send(self, look_again, tick{});
 }
 
@@ -199,6 +219,10 @@ void review_peers(device_pointer self) {
     dial(self, other);
   }
   if (s.directory) s.directory->set(std::move(known));
+  if (s.discovery) {
+    auto keys = ledger::beacon_keys_of(s.current->state, s.current->keys);
+    s.discovery->set_groups(std::move(keys.mine), std::move(keys.accepted));
+  }
   for (const auto& [device, other] : s.others) self->send(other.peer, ledger_changed{s.current});
 }
 

@@ -3,6 +3,7 @@
 
 #include "actors/device.hpp"
 #include "actors/peer.hpp"
+#include "net/discovery.hpp"
 #include "store/incident/witness.hpp"
 
 namespace keyfold::actors {
@@ -40,6 +41,7 @@ struct device_actor_state {
 
   std::shared_ptr<peer_directory> directory;
   std::optional<net::link_id> socket;
+  std::unique_ptr<net::discovery> discovery;  ///< of neighbours in the local network
   std::optional<std::string> listening;  ///< as bound
   std::vector<net::endpoint> told;       ///< what others were told last
   std::map<device_id, other_device> others;

@@ -150,7 +150,7 @@ expected<void> agent::try_start(place& device, const vault::opened& opened) {
                                                   box_key(s.link_key),
                                                   relay,
                                                   services,
-                                                  {network_.listen}},
+                                                  {network_.listen, network_.discovery}},
                                                  transport_));
   device.services = std::move(services);
   device.running = std::move(running);
