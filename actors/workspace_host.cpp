@@ -103,6 +103,7 @@ class host {
     return say(out);
   }
   caf::result<result> on(const net::object_put& r, const net::shared_bytes& bulk) {
+    if (!may_write()) return refused({errc::role_insufficient, "no right to write there"});
     auto later = self_->make_response_promise<result>();
     self_->request(state_of(self_).disk, caf::infinite, store_object{r.object, bulk})
         .then(
@@ -131,6 +132,14 @@ class host {
     if (!*range) return refused({errc::not_found, "the object is not here"});
     return say(net::object_get_answer{(*range)->object_size, (*range)->hashes},
                net::shared_bytes(std::move((*range)->cells)));
+  }
+
+  /// Who may not write has nothing to bring but what others wrote: no contents.
+  [[nodiscard]] bool may_write() const {
+    const auto& s = state_of(self_);
+    const auto& ledger = s.ledger.now->state;
+    const auto facts = ledger.find_device(*state_of(self_).find(from_)->device);
+    return ledger::may_write(ledger.workspace(s.options.workspace)->role_of(facts->user));
   }
 
   workspace_pointer self_;
