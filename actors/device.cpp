@@ -297,11 +297,11 @@ device_actor::behavior_type device(self_pointer self, device_options options,
 
 }  // namespace
 
-bool examine(device_actor_state& s, bytes_view statement, bytes_view signature,
+bool examine(device_actor_state& s, bytes_view said_bytes, bytes_view signature,
              const std::optional<device_id>& from) {
   const auto& organization = s.current->state.organization();
   if (!organization.founded()) return true;
-  const auto said = ledger::verify_statement(statement, signature, organization.receipt_key());
+  const auto said = ledger::verify_statement(said_bytes, signature, organization.receipt_key());
   // Links refuse what the relay did not sign; of a relay to come records are verified one by one.
   if (!said || said->statement.organization != s.options->organization) return true;
   const auto found = s.witness.heard(s.current->state, *said);

@@ -42,8 +42,8 @@ struct device_actor_state {
   std::shared_ptr<peer_directory> directory;
   std::optional<net::link_id> socket;
   std::unique_ptr<net::discovery> discovery;  ///< of neighbours in the local network
-  std::optional<std::string> listening;  ///< as bound
-  std::vector<net::endpoint> told;       ///< what others were told last
+  std::optional<std::string> listening;       ///< as bound
+  std::vector<net::endpoint> told;            ///< what others were told last
   std::map<device_id, other_device> others;
   /// Devices that the relay says are there, since when by our clock; also such as the ledger does not know yet.
   std::map<device_id, std::chrono::milliseconds> present;
@@ -58,7 +58,7 @@ using device_pointer = device_actor::stateful_pointer<device_actor_state>;
 
 /// What the relay said of its ledger, to us or to the device `from`, is held against the ledger and against what it said
 /// before; a contradiction is kept. False when that convicts the relay: it shows two ledgers.
-[[nodiscard]] bool examine(device_actor_state& s, bytes_view statement, bytes_view signature,
+[[nodiscard]] bool examine(device_actor_state& s, bytes_view said_bytes, bytes_view signature,
                            const std::optional<device_id>& from);
 
 /// A replica is within reach: every workspace hears of it, those that start later too.
