@@ -372,9 +372,9 @@ using workspace_actor = caf::typed_actor<
     handles<sync_now, expected<void>>,                                  //
     handles<set_mirror, expected<void>>, handles<start_mirror_again>,
     handles<answer_brake, expected<void>>, handles<ledger_changed>, handles<replica_online>,
-    handles<replica_offline>,                          // the relay, or another device
-    handles<replica_request, net::answer_or_failure>,  // of another device
-    handles<entries_came>, handles<objects_wanted>,    // of the relay
+    handles<device_at_relay>, handles<replica_offline>,  // the relay, or another device
+    handles<replica_request, net::answer_or_failure>,    // of another device
+    handles<entries_came>, handles<objects_wanted>,      // of the relay
     handles<retry_replica>>;
 
 // -- peer: another device of the organization -----------------------------------------------------

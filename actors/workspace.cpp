@@ -380,7 +380,7 @@ replica_link* workspace_state::relay() {
 }
 
 std::optional<error> workspace_state::stalled() const {
-  if (const auto* at_relay = relay()) return at_relay->stalled;
+  if (const auto* first = relay()) return first->stalled;
   for (const auto& [number, replica] : replicas)
     if (replica.stalled) return replica.stalled;
   return std::nullopt;
