@@ -236,55 +236,57 @@ TEST_CASE("races, lost and won, leave no incident") {
     REQUIRE(w.ask(append_statement{w.create_workspace("mine " + std::to_string(i))}));
   }
   CHECK(w.incidents->list()->empty());
-  TEST_CASE("a relay that was restored from a backup is brought forward, and changes go on") {
-    ledger_world w;
-    for (int i = 0; i < 5; ++i) w.relay.org.create_workspace(w.relay.org.alice);
-    w.relay.sync();
-    const auto before = w.ask(refresh_ledger{});
-    REQUIRE(before);
-    w.restore_relay();
-    REQUIRE(w.relay.core->ledger().head() != (*before)->state.head());
-    REQUIRE(w.ask(refresh_ledger{{}, true}));
-    CHECK(w.relay.core->ledger().head() == (*before)->state.head());
-    w.restore_relay();  // and when nobody has noticed before a change is made
-    const auto after = w.ask(append_statement{w.create_workspace("papers")});
-    REQUIRE(after);
-    CHECK((*after)->state.size() == (*before)->state.size() + 1);
-    CHECK(w.relay.core->ledger().head() == (*after)->state.head());
-    CHECK_FALSE((*after)->trouble);
-  }
+}
 
-  TEST_CASE(
-      "a relay that gave another line receipts since is not brought forward, and that is said") {
-    ledger_world w;
-    for (int i = 0; i < 3; ++i) w.relay.org.create_workspace(w.relay.org.alice);
-    w.relay.sync();
-    const auto before = w.ask(refresh_ledger{});
-    REQUIRE(before);
-    for (const int more : {0, 3, 9}) {  // shorter than ours, as long, longer
-      w.restore_relay();
-      ledger::keyring keys(w.relay.org.alice.user, w.relay.org.alice.key);
-      for (int i = 0; i <= more; ++i) {
-        (void)keys.update(w.relay.core->ledger());
-        const auto& alice = w.relay.org.alice;
-        REQUIRE(w.relay.append(*ledger::make_workspace_created(
-            {w.relay.core->ledger(), keys, alice.device, alice.signing, 1, system_random()}, "x")));
-      }
-      const auto refreshed = w.ask(refresh_ledger{{}, true});
-      REQUIRE_FALSE(refreshed);
-      CHECK(refreshed.error().code == errc::ledger_forked);
-      const auto changed = w.ask(append_statement{w.create_workspace("papers")});
-      REQUIRE_FALSE(changed);
-      CHECK(changed.error().code == errc::ledger_forked);
+TEST_CASE("a relay that was restored from a backup is brought forward, and changes go on") {
+  ledger_world w;
+  for (int i = 0; i < 5; ++i) w.relay.org.create_workspace(w.relay.org.alice);
+  w.relay.sync();
+  const auto before = w.ask(refresh_ledger{});
+  REQUIRE(before);
+  w.restore_relay();
+  REQUIRE(w.relay.core->ledger().head() != (*before)->state.head());
+  REQUIRE(w.ask(refresh_ledger{{}, true}));
+  CHECK(w.relay.core->ledger().head() == (*before)->state.head());
+  w.restore_relay();  // and when nobody has noticed before a change is made
+  const auto after = w.ask(append_statement{w.create_workspace("papers")});
+  REQUIRE(after);
+  CHECK((*after)->state.size() == (*before)->state.size() + 1);
+  CHECK(w.relay.core->ledger().head() == (*after)->state.head());
+  CHECK_FALSE((*after)->trouble);
+}
+
+TEST_CASE(
+    "a relay that gave another line receipts since is not brought forward, and that is said") {
+  ledger_world w;
+  for (int i = 0; i < 3; ++i) w.relay.org.create_workspace(w.relay.org.alice);
+  w.relay.sync();
+  const auto before = w.ask(refresh_ledger{});
+  REQUIRE(before);
+  for (const int more : {0, 3, 9}) {  // shorter than ours, as long, longer
+    w.restore_relay();
+    ledger::keyring keys(w.relay.org.alice.user, w.relay.org.alice.key);
+    for (int i = 0; i <= more; ++i) {
+      (void)keys.update(w.relay.core->ledger());
+      const auto& alice = w.relay.org.alice;
+      REQUIRE(w.relay.append(*ledger::make_workspace_created(
+          {w.relay.core->ledger(), keys, alice.device, alice.signing, 1, system_random()}, "x")));
     }
-    caf::scoped_actor self(w.system);
-    self->request(w.ledger, patience, get_ledger{})
-        .receive(
-            [&](const ledger_view& now) {
-              CHECK(now->state.head() == (*before)->state.head());  // nothing of ours is given up
-              REQUIRE(now->trouble);
-              CHECK(now->trouble->code == errc::ledger_forked);
-            },
-            [](const caf::error&) { FAIL("no answer"); });
-    CHECK(load_ledger(*w.store, w.relay.org.state.id())->head() == (*before)->state.head());
+    const auto refreshed = w.ask(refresh_ledger{{}, true});
+    REQUIRE_FALSE(refreshed);
+    CHECK(refreshed.error().code == errc::ledger_forked);
+    const auto changed = w.ask(append_statement{w.create_workspace("papers")});
+    REQUIRE_FALSE(changed);
+    CHECK(changed.error().code == errc::ledger_forked);
   }
+  caf::scoped_actor self(w.system);
+  self->request(w.ledger, patience, get_ledger{})
+      .receive(
+          [&](const ledger_view& now) {
+            CHECK(now->state.head() == (*before)->state.head());  // nothing of ours is given up
+            REQUIRE(now->trouble);
+            CHECK(now->trouble->code == errc::ledger_forked);
+          },
+          [](const caf::error&) { FAIL("no answer"); });
+  CHECK(load_ledger(*w.store, w.relay.org.state.id())->head() == (*before)->state.head());
+}
