@@ -51,12 +51,13 @@ namespace keyfold::attack {
     if (u.up || u.about != net::message_kind::ledger_pull || u.m.kind != net::message_kind::reply)
       return out;
     std::vector<bytes> records;
-    if (!u.m.bulk.empty())
-      for (const auto encoded : net::decode_list(u.m.bulk.view()).value()) {
-        auto record = ledger::decode_record(encoded).value();
-        change(record);
-        records.push_back(ledger::encode_record(record));
-      }
+    const auto list = u.m.bulk.empty() ? std::vector<bytes_view>{}
+                                       : net::decode_list(u.m.bulk.view()).value();
+    for (const auto encoded : list) {
+      auto record = ledger::decode_record(encoded).value();
+      change(record);
+      records.push_back(ledger::encode_record(record));
+    }
     for (const auto& record : more) records.push_back(ledger::encode_record(record));
     if (!records.empty()) out->bulk = net::encode_list(records);
     return out;
@@ -72,7 +73,8 @@ namespace keyfold::attack {
     auto out = u.m;
     if (u.up || u.m.kind != net::message_kind::feed_advanced) return out;
     std::vector<bytes> entries;
-    for (const auto encoded : net::decode_list(u.m.bulk.view()).value()) {
+    const auto list = net::decode_list(u.m.bulk.view()).value();
+    for (const auto encoded : list) {
       auto e = to_bytes(encoded);
       if (change(u.who, e)) entries.push_back(std::move(e));
     }
