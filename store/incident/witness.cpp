@@ -26,7 +26,9 @@ witness::contradictions witness::advanced(const ledger::state& ledger) {
   contradictions out;
   std::erase_if(ahead_, [&](const ledger::signed_statement& said) {
     if (!ledger.head() || said.statement.seq > ledger.head()->seq) return false;
-    if (auto found = ledger.evidence_against(said)) out.push_back(std::move(*found));
+    // It was heard before what the ledger has learnt since: a lower head is no step back in time.
+    auto found = ledger.evidence_against(said);
+    if (found && convicts(found->what)) out.push_back(std::move(*found));
     return true;
   });
   return out;
