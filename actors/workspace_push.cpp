@@ -198,9 +198,13 @@ struct push_effects {
   void operator()(const replica::sign_next& e) const { sign(self, replica, e.count); }
   void operator()(const replica::push_entries& e) const { push_entries(self, replica, e); }
   void operator()(const replica::sync_ledger&) const {
-    refresh_ledger_then(self, replica.number, [](workspace_pointer me, replica_link& from) {
-      carry_out(me, from, from.push->ledger_advanced());
-    });
+    // Without anything new, trying at once again would be refused again.
+    refresh_ledger_then(
+        self, replica.number,
+        [before = state_of(self).ledger.now](workspace_pointer me, replica_link& from) {
+          if (state_of(me).ledger.now == before) return;
+          carry_out(me, from, from.push->ledger_advanced());
+        });
   }
   void operator()(const replica::durable& e) const { note_durable(state_of(self), e.order); }
   void operator()(const replica::object_missing& e) const {

@@ -150,7 +150,7 @@ void refresh_ledger_then(workspace_pointer self, replica::replica_number from,
       .then(
           [self, from, then](const expected<ledger_view>& ledger) {
             if (!ledger) return;
-            take_ledger(self, *ledger);
+            if (*ledger != state_of(self).ledger.now) take_ledger(self, *ledger);
             if (auto* still = state_of(self).find(from)) then(self, *still);
           },
           [](const caf::error&) {});

@@ -43,7 +43,7 @@ std::map<std::string, std::string> tree_of(const fs::path& root) {
     if (at->path().filename().string().starts_with(".keyfold"))
       at.disable_recursion_pending();
     else
-      out.emplace(fs::relative(at->path(), root, problem).string(), describe(*at));
+      out.emplace(at->path().lexically_relative(root).string(), describe(*at));
   }
   return out;
 }

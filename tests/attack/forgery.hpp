@@ -51,8 +51,8 @@ namespace keyfold::attack {
     if (u.up || u.about != net::message_kind::ledger_pull || u.m.kind != net::message_kind::reply)
       return out;
     std::vector<bytes> records;
-    const auto list = u.m.bulk.empty() ? std::vector<bytes_view>{}
-                                       : net::decode_list(u.m.bulk.view()).value();
+    const auto list =
+        u.m.bulk.empty() ? std::vector<bytes_view>{} : net::decode_list(u.m.bulk.view()).value();
     for (const auto encoded : list) {
       auto record = ledger::decode_record(encoded).value();
       change(record);

@@ -148,7 +148,8 @@ TEST_CASE("A2: a relay that adds a ghost user, device or member gets no key and 
     CHECK(r.carol.noticed.incidents.front().kind == ledger::incident_kind::attachment_mismatch);
     // What alice sealed opens for members only; no row is the ghost's.
     const auto& c = r.alice.ledger.record_at(r.alice.ledger.head()->seq)->certificate;
-    for (const auto& row : ledger::decode_rows(*c.attached.rows).value()) {
+    const auto rows = ledger::decode_rows(*c.attached.rows).value();
+    for (const auto& row : rows) {
       CHECK_FALSE(ledger::open_row(ghost.key, row.row));
       CHECK(row.user != ghost.user);
     }

@@ -57,7 +57,7 @@ bool stands_in(const bytes& data, const bytes& text) {
 
 }  // namespace
 
-TEST_CASE("A5: a byte changed on the wire never arrives as another message", "[A5]") {
+TEST_CASE("A5: a byte changed on the wire never arrives as another message", "[.][A5]") {
   // The first connection gets a flip, in the handshake or in what follows it; the next is left alone.
   for (const bool to_server : {true, false}) {
     for (const std::size_t at : {3U, 12U, 40U, 70U, 150U, 280U, 330U, 400U, 520U}) {
@@ -84,7 +84,7 @@ TEST_CASE("A5: a byte changed on the wire never arrives as another message", "[A
   }
 }
 
-TEST_CASE("A3: a middle that talks of an older ZMTP or of no encryption gets no word", "[A3]") {
+TEST_CASE("A3: a middle that talks of an older ZMTP or of no encryption gets no word", "[.][A3]") {
   // greeting := signature (10) ‖ version (2) ‖ mechanism (20) ‖ …
   for (const int version : {3, 2, 1, 0}) {
     INFO("version " << version);

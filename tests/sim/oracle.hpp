@@ -1,0 +1,48 @@
+// Judges what the devices show, when everything has come to rest: the promises that users were given.
+#pragma once
+
+#include <set>
+#include <string>
+
+#include "store/ledger/receipt.hpp"
+#include "store/workspace/engine.hpp"
+
+namespace keyfold::sim {
+
+class world;
+class device;
+
+/// Thrown where a promise is broken; says which.
+struct broken_promise {
+  std::string what;
+};
+
+class oracle {
+ public:
+  explicit oracle(world& of) : world_(of) {}
+
+  // What happens on the way. Without somebody who lies, none of it may.
+  void incident(std::size_t device, const std::string& what);
+  void entry_incident(std::size_t device, const workspace::entry_incident& what);
+  void evidence(std::size_t device, ledger::contradiction what);
+
+  /// Everything is healed and at rest.
+  void check();
+
+ private:
+  [[nodiscard]] std::vector<device*> readers() const;
+  void check_finished(device& d) const;
+  void check_convergence(const std::vector<device*>& readers) const;
+  void check_standings(const std::vector<device*>& readers) const;
+  void check_bytes(device& d) const;
+  void check_saved(device& d) const;
+  void check_deleted(device& d) const;
+  void check_removed(device& d) const;
+
+  world& world_;
+};
+
+/// Everything that a device shows, one line for each path.
+[[nodiscard]] std::vector<std::string> dump(const workspace::engine& engine);
+
+}  // namespace keyfold::sim
