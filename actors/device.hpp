@@ -11,7 +11,7 @@ namespace keyfold::actors {
 struct network_options {
   std::string listen =
       "none";  ///< tcp://ADDRESS:PORT (port 0: the last one, or any that is free), or none
-  bool discovery = false;       ///< say in the local network that it is there, and hear others
+  bool discovery = false;  ///< say in the local network that it is there, and hear others
 };
 
 /// What an unlocked key file says, and the settings of its home.
