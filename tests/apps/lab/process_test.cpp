@@ -53,7 +53,7 @@ TEST_CASE("what is started in the background is known by its record until it end
   const temp_dir folder;
   const auto record = folder / "record";
   const auto said = start_in_background(
-      {"sh", "-c", "echo '{\"event\":\"ready\"}'; echo trouble >&2; exec tail -f /dev/null"},
+      {"sh", "-c", "echo trouble >&2; echo '{\"event\":\"ready\"}'; exec tail -f /dev/null"},
       record, folder / "log", in(soon));
   REQUIRE(said);
   CHECK((*said)["event"] == "ready");
