@@ -41,6 +41,9 @@ void report(const device_actor_state& s, const incident::witness::contradictions
 /// Every workspace in which this user ever had a role has an actor: what was here stays readable.
 void take_ledger(self_pointer self, const ledger_view& ledger) {
   auto& s = self->state;
+  const bool moved = s.current && s.current->state.organization().terms().size() <
+                                      ledger->state.organization().terms().size();
+  if (moved) self->send(s.disk, nothing_held{});
   s.current = ledger;
   report(s, s.witness.advanced(ledger->state));
   for (const auto& [id, child] : s.workspaces) self->send(child, ledger_changed{ledger});
@@ -201,17 +204,36 @@ exchange_actor greet(self_pointer self, const start_greeting& request) {
   return child;
 }
 
+/// The key file's address is only where it began.
+invitation::relay_address present_relay(const device_options& o, const ledger::state& ledger) {
+  return moved_to(ledger).value_or(o.relay);
+}
+
 device_facts facts_of(self_pointer self) {
   const auto& s = self->state;
   const auto& o = *s.options;
-  return {o.organization, o.user, o.device, o.label, o.key,        o.relay,     s.current,
-          s.relay,        s.link, s.ledger, s.disk,  s.workspaces, s.listening, peers_of(s)};
+  return {o.organization,
+          o.user,
+          o.device,
+          o.label,
+          o.key,
+          o.link_key,
+          present_relay(o, s.current->state),
+          s.current,
+          s.relay,
+          s.link,
+          s.ledger,
+          s.disk,
+          s.workspaces,
+          s.listening,
+          peers_of(s)};
 }
 
 link_options link_options_of(const device_options& o, const ledger::state& stored,
                              std::shared_ptr<net::transport> transport) {
-  link_options out{std::move(transport),    o.relay,      o.link_key,  o.organization,
-                   net::hello_mode::member, std::nullopt, std::nullopt};
+  link_options out{std::move(transport), present_relay(o, stored), o.link_key,
+                   o.organization,       net::hello_mode::member,  std::nullopt,
+                   std::nullopt};
   if (const auto head = stored.head()) {
     out.head = net::ledger_head{head->seq, head->hash};
     out.receipt_key = stored.organization().receipt_key();
@@ -266,7 +288,7 @@ device_actor::behavior_type device(self_pointer self, device_options options,
                                    const std::shared_ptr<ledger::state>& stored,
                                    std::shared_ptr<net::transport> transport) {
   auto& s = self->state;
-  s.relay.endpoint = invitation::host_and_port(options.relay);
+  s.relay.endpoint = invitation::host_and_port(present_relay(options, *stored));
   s.transport = std::move(transport);
   s.options.emplace(std::move(options));
   start_listening(self);
@@ -306,6 +328,10 @@ bool examine(device_actor_state& s, bytes_view said_bytes, bytes_view signature,
   if (!said || said->statement.organization != s.options->organization) return true;
   const auto found = s.witness.heard(s.current->state, *said);
   report(s, found, from);
+  // Objects that it held may be lost with all the rest.
+  if (std::ranges::any_of(found,
+                          [](const auto& e) { return e.what == ledger::contradiction::restored; }))
+    caf::anon_send(s.disk, nothing_held{});
   return std::ranges::none_of(found, [](const auto& e) { return ledger::convicts(e.what); });
 }
 

@@ -68,6 +68,11 @@ disk_actor::behavior_type disk(self_pointer self, std::shared_ptr<object::store>
         if (auto noted = self->state.objects->note_held(request.objects); !noted)
           spdlog::warn("objects that could go later are kept: {}", noted.error().message);
       },
+      [self](nothing_held) {
+        if (auto forgotten = self->state.objects->forget_held(); !forgotten)
+          spdlog::warn("objects that the relay may have lost can go: {}",
+                       forgotten.error().message);
+      },
       [self](tick) { flush(self); },
   };
 }

@@ -38,19 +38,25 @@ using replica_actor = caf::typed_actor<handles<ask, net::answer_or_failure>>;
 // -- link: the connection to a relay --------------------------------------------------------------
 
 /// What transport reports of the link; sent by the link's own listener.
-struct transport_up {};
+struct transport_up {
+  net::link_id link{};
+};
 struct transport_message {
   net::message m;
+  net::link_id link{};
 };
 struct transport_down {
   error why;
+  net::link_id link{};
 };
 /// Time has passed.
 struct tick {};
-/// For the next hello: the ledger's head, and whose signature the greeting must have.
+/// For the next hello: the ledger's head, and whose signature the greeting must have. Another relay
+/// than the present one: the link goes there.
 struct set_ledger_facts {
   std::optional<net::ledger_head> head;
   std::optional<signing_public_key> receipt_key;
+  std::optional<invitation::relay_address> relay;
 };
 struct get_link_facts {};
 enum class link_state : std::uint8_t { offline, online, refused };
@@ -107,6 +113,10 @@ struct refresh_ledger {
 struct append_statement {
   statement make;
 };
+/// Records that came another way than from the relay: they are verified like all others.
+struct take_records {
+  std::vector<ledger::record> records;
+};
 /// Sent to the owner after each change, and once in the beginning.
 struct ledger_changed {
   ledger_view ledger;
@@ -115,9 +125,10 @@ using ledger_owner = caf::typed_actor<handles<ledger_changed>>;
 
 /// Holds the verified ledger of one organization, on disk and in memory.
 using ledger_actor =
-    caf::typed_actor<handles<get_ledger, ledger_view>,                   // as known now
-                     handles<refresh_ledger, expected<ledger_view>>,     // as a replica has it
-                     handles<append_statement, expected<ledger_view>>>;  // one more
+    caf::typed_actor<handles<get_ledger, ledger_view>,                  // as known now
+                     handles<refresh_ledger, expected<ledger_view>>,    // as a replica has it
+                     handles<append_statement, expected<ledger_view>>,  // one more
+                     handles<take_records, expected<ledger_view>>>;
 
 // -- workspace: one shared folder ------------------------------------------------------------------
 
@@ -251,6 +262,10 @@ struct get_signed_heads {
 struct signed_heads {
   bytes frontier;  ///< a certificate's frontier attachment
 };
+/// The own changes that entries say which name a ledger position from `from` on.
+struct get_changes_since {
+  ledger_seq from;
+};
 /// Scans the mirror, sends all local changes and fetches all remote ones known now.
 struct sync_now {
   bool peer = false;  ///< to another device instead of the relay, contents included
@@ -369,6 +384,7 @@ using workspace_actor = caf::typed_actor<
     handles<get_ledger, ledger_view>,                                   // what it goes by now
     handles<get_workspace_status, workspace_status>,                    //
     handles<get_signed_heads, signed_heads>,                            //
+    handles<get_changes_since, expected<std::vector<bytes>>>,           //
     handles<sync_now, expected<void>>,                                  //
     handles<set_mirror, expected<void>>, handles<start_mirror_again>,
     handles<answer_brake, expected<void>>, handles<ledger_changed>, handles<replica_online>,
@@ -458,11 +474,13 @@ struct check_object {
 struct objects_held {
   std::vector<object_id> objects;
 };
+/// The relay may hold none of what it held: it was restored from a backup, or it is another one.
+struct nothing_held {};
 /// Reads and writes objects on a thread of its own; many writes share one sync.
 using disk_actor = caf::typed_actor<handles<read_object, expected<net::shared_bytes>>,
                                     handles<store_object, expected<void>>,  // verified and durable
                                     handles<check_object, expected<passed_object>>,  // not stored
-                                    handles<objects_held>, handles<tick>>;
+                                    handles<objects_held>, handles<nothing_held>, handles<tick>>;
 
 // -- greeter and guest: one code exchange ---------------------------------------------------------
 
@@ -508,7 +526,8 @@ struct device_facts {
   device_id device;
   std::string label;
   signing_key key;
-  invitation::relay_address relay_address;
+  box_key link_key;
+  invitation::relay_address relay_address;  ///< of the present relay
   ledger_view ledger;
   link_facts relay;
   link_actor link;
@@ -719,6 +738,7 @@ KEYFOLD_MESSAGE(read_object)
 KEYFOLD_MESSAGE(store_object)
 KEYFOLD_MESSAGE(check_object)
 KEYFOLD_MESSAGE(objects_held)
+KEYFOLD_MESSAGE(nothing_held)
 KEYFOLD_MESSAGE(get_device)
 KEYFOLD_MESSAGE(start_again)
 KEYFOLD_MESSAGE(device_facts)
@@ -735,6 +755,8 @@ KEYFOLD_MESSAGE(event_timeout)
 KEYFOLD_MESSAGE(exchange_event)
 KEYFOLD_MESSAGE(ask)
 KEYFOLD_MESSAGE(transport_up)
+KEYFOLD_MESSAGE(take_records)
+KEYFOLD_MESSAGE(get_changes_since)
 KEYFOLD_MESSAGE(transport_message)
 KEYFOLD_MESSAGE(transport_down)
 KEYFOLD_MESSAGE(tick)

@@ -6,6 +6,7 @@
 
 #include "actors/device_store.hpp"
 #include "actors/incidents.hpp"
+#include "actors/link.hpp"
 #include "actors/replies.hpp"
 #include "store/ledger/forward.hpp"
 #include "store/ledger/log.hpp"
@@ -98,7 +99,7 @@ void compare_with_the_one_before(const ledger_actor_state& s, const ledger::reco
 error two_lines() {
   return {errc::ledger_forked,
           "there are two lines of the ledger with receipts: changes of people, devices, workspaces "
-          "and roles stand still here"};
+          "and roles stand still here; see: keyfold org mend"};
 }
 
 /// Makes what is here known, with what is wrong.
@@ -123,7 +124,7 @@ expected<void> publish(self_pointer self) {
   show(self);
   if (const auto head = s.state->head())
     self->send(s.link, set_ledger_facts{net::ledger_head{head->seq, head->hash},
-                                        s.state->organization().receipt_key()});
+                                        s.state->organization().receipt_key(), moved_to(*s.state)});
   self->send(s.owner, ledger_changed{s.current});
   return {};
 }
@@ -348,6 +349,19 @@ caf::result<answer> append(self_pointer self, const append_statement& request) {
   return answered;
 }
 
+answer take_given(self_pointer self, const take_records& given) {
+  std::optional<error> failed;
+  for (const auto& record : given.records) {
+    const auto taken = take(self, record);
+    if (taken) continue;
+    failed = taken.error();
+    break;
+  }
+  KEYFOLD_CHECK(publish(self));
+  if (failed) return tl::unexpected(*failed);
+  return self->state.current;
+}
+
 ledger_actor::behavior_type ledger_behavior(self_pointer self, const ledger_options& options,
                                             const std::shared_ptr<ledger::state>& stored,
                                             link_actor link, ledger_owner owner) {
@@ -363,6 +377,7 @@ ledger_actor::behavior_type ledger_behavior(self_pointer self, const ledger_opti
       [self](get_ledger) { return self->state.current; },
       [self](const refresh_ledger& request) { return refresh(self, request); },
       [self](const append_statement& request) { return append(self, request); },
+      [self](const take_records& request) { return take_given(self, request); },
   };
 }
 

@@ -9,11 +9,11 @@ namespace {
 class forwarder final : public net::listener {
  public:
   explicit forwarder(const link_actor& to) : to_(caf::actor_cast<caf::actor_addr>(to)) {}
-  void on_up(net::link_id, const net::peer&) override { forward(transport_up{}); }
-  void on_message(net::link_id, net::message m) override {
-    forward(transport_message{std::move(m)});
+  void on_up(net::link_id link, const net::peer&) override { forward(transport_up{link}); }
+  void on_message(net::link_id link, net::message m) override {
+    forward(transport_message{std::move(m), link});
   }
-  void on_down(net::link_id, const error& why) override { forward(transport_down{why}); }
+  void on_down(net::link_id link, const error& why) override { forward(transport_down{why, link}); }
 
  private:
   template <class Message>
@@ -124,6 +124,7 @@ net::hello_verifier verifier_of(self_pointer self) {
 
 void connect(self_pointer self, link_options options) {
   auto& s = self->state;
+  s.facts.endpoint = invitation::host_and_port(options.relay);
   auto connected = options.transport->connect("tcp://" + s.facts.endpoint, options.relay.key,
                                               options.key, std::make_shared<forwarder>(self));
   s.options.emplace(std::move(options));
@@ -131,6 +132,17 @@ void connect(self_pointer self, link_options options) {
     s.link = *connected;
   else
     self->send(s.owner, relay_offline{connected.error()});
+}
+
+/// Leaves the relay for another one.
+void go_to(self_pointer self, const invitation::relay_address& relay) {
+  auto& s = self->state;
+  went_down(self, {errc::relay_moved, "the organization has moved to another relay"});
+  if (s.link) s.options->transport->close(*s.link);
+  s.link.reset();
+  auto options = *s.options;
+  options.relay = relay;
+  connect(self, std::move(options));
 }
 
 caf::result<net::answer_or_failure> make_request(self_pointer self, const ask& request) {
@@ -155,23 +167,28 @@ link_actor::behavior_type link(self_pointer self, link_options options, link_own
   auto& s = self->state;
   s.session.emplace(verifier_of(self));
   s.owner = std::move(owner);
-  s.facts.endpoint = invitation::host_and_port(options.relay);
   connect(self, std::move(options));
   return {
       [self](const ask& request) { return make_request(self, request); },
       [self](get_link_facts) { return self->state.facts; },
       [self](const set_ledger_facts& said) {
-        self->state.options->head = said.head;
-        self->state.options->receipt_key = said.receipt_key;
-      },
-      [self](transport_up) {
         auto& now = self->state;
+        now.options->head = said.head;
+        now.options->receipt_key = said.receipt_key;
+        if (said.relay && *said.relay != now.options->relay) go_to(self, *said.relay);
+      },
+      [self](const transport_up& up) {
+        auto& now = self->state;
+        if (up.link != now.link) return;  // of a relay that was left
         carry_out(self, now.session->up(make_hello(*now.options), monotonic_now()));
       },
       [self](const transport_message& got) {
-        carry_out(self, self->state.session->received(got.m, monotonic_now()));
+        auto& now = self->state;
+        if (got.link == now.link) carry_out(self, now.session->received(got.m, monotonic_now()));
       },
-      [self](const transport_down& got) { went_down(self, got.why); },
+      [self](const transport_down& got) {
+        if (got.link == self->state.link) went_down(self, got.why);
+      },
       [self](tick) {
         self->state.next_tick.reset();
         carry_out(self, self->state.session->tick(monotonic_now()));
@@ -197,6 +214,13 @@ expected<void> check_advance(const net::message& event, organization_id organiza
   if (receipt.statement.organization != organization || receipt.statement.nonce)
     return fail(errc::bad_receipt, "the relay's word is not a receipt of this ledger");
   return {};
+}
+
+std::optional<invitation::relay_address> moved_to(const ledger::state& s) {
+  if (s.organization().terms().size() < 2) return std::nullopt;
+  for (const auto& text : s.organization().addresses())
+    if (auto address = invitation::parse_address(text)) return *std::move(address);
+  return std::nullopt;
 }
 
 link_actor spawn_link(caf::actor_system& system, link_options options, const link_owner& owner) {

@@ -18,6 +18,10 @@ struct link_options {
   std::optional<net::ledger_head> head;  ///< of the ledger held
 };
 
+/// Where the ledger says that the relay is; nullopt while that is the first one, which the device
+/// knows by itself (or by an address that cannot be read).
+[[nodiscard]] std::optional<invitation::relay_address> moved_to(const ledger::state& s);
+
 /// The link tells `owner` of greetings, losses and events, and ends when it is told to exit.
 [[nodiscard]] link_actor spawn_link(caf::actor_system& system, link_options options,
                                     const link_owner& owner);

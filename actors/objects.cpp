@@ -44,6 +44,7 @@ expected<object_services> open_object_services(const std::string& folder,
   KEYFOLD_CHECK(db::check_format(*storage->watched, format_version));
   KEYFOLD_TRY(storage->objects, object::store::open(folder + "/objects", *storage->watched,
                                                     prefix_of(part::objects)));
+  KEYFOLD_CHECK(forget_chosen_line(*storage->watched));  // else it would have been set aside
   KEYFOLD_CHECK(save_from_damaged(folder, local_key, *storage->watched, *storage->objects));
   storage->incidents =
       std::make_unique<incident::book>(*storage->watched, prefix_of(part::incidents));

@@ -19,9 +19,14 @@ namespace {
 namespace fs = std::filesystem;
 
 // Among the settings: 'R' -> [1, from, changes, trouble]; workspace ‖ 's' ‖ u64 -> a change; workspace ‖ 'r' -> done.
+// Of a chosen line: 'F' ‖ u64 seq -> its record; workspace ‖ 'f' ‖ u64 -> a change. 'G' ‖ u64 seq -> a record given up.
 constexpr std::uint8_t rebuilding_setting = 'R';
 constexpr std::uint8_t saved_setting = 's';
 constexpr std::uint8_t done_setting = 'r';
+constexpr std::uint8_t line_setting = 'F';
+constexpr std::uint8_t line_change_setting = 'f';
+constexpr std::uint8_t given_up_setting = 'G';
+constexpr std::size_t number_size = 8;
 
 constexpr std::string_view aside_prefix = "damaged-";
 constexpr const char* searched_mark = "searched";
@@ -133,6 +138,35 @@ std::vector<workspace_id> workspaces_of(const db::view& store) {
   return out;
 }
 
+/// What is there under `prefix ‖ u64`, in order.
+expected<std::vector<std::pair<std::uint64_t, bytes>>> numbered(const db::store& store,
+                                                                const bytes& prefix) {
+  std::vector<std::pair<std::uint64_t, bytes>> out;
+  KEYFOLD_CHECK(store.scan(prefix, {}, [&](bytes_view key, bytes_view value) {
+    if (key.size() == prefix.size() + number_size)
+      out.emplace_back(read_u64(key.last(number_size)), to_bytes(value));
+    return true;
+  }));
+  return out;
+}
+
+bytes numbered_key(bytes prefix, std::uint64_t number) {
+  append_u64(prefix, number);
+  return prefix;
+}
+
+/// The line that a person has chosen becomes the ledger.
+expected<void> save_line(const db::store& from, db::store& into) {
+  db::batch found;
+  KEYFOLD_TRY(const auto line, numbered(from, setting(line_setting)));
+  for (const auto& [seq, record] : line)
+    found.emplace(numbered_key(prefix_of(part::ledger), seq), record);
+  KEYFOLD_TRY(const auto lost, numbered(from, setting(given_up_setting)));
+  for (const auto& [seq, record] : lost)
+    found.emplace(numbered_key(setting(given_up_setting), seq), record);
+  return into.write(found, true);
+}
+
 expected<std::uint64_t> save_changes(db::store& from, db::store& into) {
   std::uint64_t count = 0;
   db::batch found;
@@ -140,12 +174,13 @@ expected<std::uint64_t> save_changes(db::store& from, db::store& into) {
   for (const auto& workspace : workspaces_of(damaged)) {
     db::prefixed state(damaged, prefix_of(part::workspace, workspace));
     std::uint64_t number = 0;
-    for (auto& change : workspace::engine::saved_journal(state)) {
-      auto key = setting(workspace, saved_setting);
-      append_u64(key, number++);
-      found.emplace(std::move(key), std::move(change));
+    const auto keep = [&](bytes change) {
+      found.emplace(numbered_key(setting(workspace, saved_setting), number++), std::move(change));
       ++count;
-    }
+    };
+    KEYFOLD_TRY(const auto signed_ones, numbered(from, setting(workspace, line_change_setting)));
+    for (const auto& [_, change] : signed_ones) keep(change);
+    for (auto& change : workspace::engine::saved_journal(state)) keep(std::move(change));
   }
   KEYFOLD_CHECK(damaged.commit(false));  // writes nothing; says whether reading failed
   KEYFOLD_CHECK(into.write(found, true));
@@ -161,6 +196,7 @@ expected<std::uint64_t> search(const fs::path& aside, const fs::path& copy,
   KEYFOLD_TRY(const auto plain, db::open_leveldb(copy.string()));
   const auto from = db::sealed_store(*plain, local_key, system_random());
   KEYFOLD_CHECK(save_settings(*from, into));
+  KEYFOLD_CHECK(save_line(*from, into));
   KEYFOLD_CHECK(save_objects(*from, objects));
   return save_changes(*from, into);
 }
@@ -224,6 +260,46 @@ expected<void> save_from_damaged(const std::string& folder, const symmetric_key&
                  done.changes, done.trouble.empty() ? "" : "; " + done.trouble);
   }
   return {};
+}
+
+expected<void> note_chosen_line(db::store& store, const chosen_line& line) {
+  KEYFOLD_CHECK(forget_chosen_line(store));
+  db::batch out;
+  std::uint64_t number = 0;
+  for (const auto& record : line.ledger)
+    out.emplace(numbered_key(setting(line_setting), number++), record);
+  number = line.ledger.size();
+  for (const auto& record : line.given_up)
+    out.emplace(numbered_key(setting(given_up_setting), number++), record);
+  for (const auto& [workspace, changes] : line.changes) {
+    number = 0;
+    for (const auto& change : changes)
+      out.emplace(numbered_key(setting(workspace, line_change_setting), number++), change);
+  }
+  return store.write(out, true);
+}
+
+expected<void> forget_chosen_line(db::store& store) {
+  db::batch out;
+  KEYFOLD_TRY(const auto line, numbered(store, setting(line_setting)));
+  if (line.empty()) return {};
+  for (const auto& [seq, _] : line)
+    out.emplace(numbered_key(setting(line_setting), seq), std::nullopt);
+  const auto length = prefix_of(part::settings).size() + workspace_id::size + 1 + number_size;
+  KEYFOLD_CHECK(store.scan(prefix_of(part::settings), {}, [&](bytes_view key, bytes_view) {
+    if (key.size() == length && key[length - number_size - 1] == line_change_setting)
+      out.emplace(to_bytes(key), std::nullopt);
+    return true;
+  }));
+  return store.write(out, true);
+}
+
+std::vector<bytes> given_up(const db::store& store) {
+  std::vector<bytes> out;
+  const auto found = numbered(store, setting(given_up_setting));
+  if (!found) return out;
+  for (const auto& [_, record] : *found) out.push_back(record);
+  return out;
 }
 
 bool is_rebuilding(const db::store& store, const workspace_id& workspace) {

@@ -12,6 +12,8 @@
 // What a repair makes of a database is not gone on with: it may lack pairs, and have erased ones.
 #pragma once
 
+#include <map>
+
 #include "crypto/ids.hpp"
 #include "store/db/kv.hpp"
 #include "store/object/store.hpp"
@@ -37,6 +39,20 @@ struct rebuilding {
 [[nodiscard]] expected<void> save_from_damaged(const std::string& folder,
                                                const symmetric_key& local_key, db::store& into,
                                                object::store& objects);
+
+/// Another line of the ledger than the one held, which a person has chosen (LEDGER, "Two lines").
+struct chosen_line {
+  std::vector<bytes> ledger;    ///< its records, from genesis on
+  std::vector<bytes> given_up;  ///< those that stood here instead of some of them
+  /// By workspace: what own entries of the line that is given up say (workspace::engine::changes_since).
+  std::map<workspace_id, std::vector<bytes>> changes;
+};
+/// Writes the choice into the database that is in use. Once that is set aside, the next one begins with the chosen
+/// line, and the changes are journalled as unsent ones are. An opening without setting aside forgets the choice.
+[[nodiscard]] expected<void> note_chosen_line(db::store& store, const chosen_line& line);
+[[nodiscard]] expected<void> forget_chosen_line(db::store& store);
+/// Records that were given up for another line: kept, and used for nothing.
+[[nodiscard]] std::vector<bytes> given_up(const db::store& store);
 
 /// True until finish_rebuilding(): the workspace's past is not back yet.
 [[nodiscard]] bool is_rebuilding(const db::store& store, const workspace_id& workspace);

@@ -49,15 +49,20 @@ net::hello_answer greet_creator(registry_state& s, const net::hello& hello) {
   return {net::protocol_version, said.statement_bytes, said.signature, key.public_key().encode()};
 }
 
+expected<std::optional<invitation::creation_token>> token_of(
+    const std::optional<std::string>& text) {
+  if (!text) return std::nullopt;
+  KEYFOLD_TRY(const auto raw, from_base64url(*text));
+  KEYFOLD_TRY(const auto token, invitation::creation_token::from(raw));
+  return token;
+}
+
 expected<bytes> create(registry_state& s, const session_request& request) {
   if (request.request.kind != net::message_kind::organization_create)
     return fail(errc::stranger, "only an organization's members may do this");
   KEYFOLD_TRY(const auto body, net::decode<net::organization_create>(request.request.body.view()));
-  relay::registry::creation what{body.name, std::nullopt, request.request.bulk.view()};
-  if (body.creation_token) {
-    KEYFOLD_TRY(const auto raw, from_base64url(*body.creation_token));
-    KEYFOLD_TRY(what.token, invitation::creation_token::from(raw));
-  }
+  KEYFOLD_TRY(const auto token, token_of(body.creation_token));
+  const relay::registry::creation what{body.name, token, request.request.bulk.view()};
   KEYFOLD_TRY(const auto created,
               s.core.create(what, request.peer.address, s.options.identity.receipt_key, wall_now(),
                             system_random()));
@@ -66,9 +71,34 @@ expected<bytes> create(registry_state& s, const session_request& request) {
   return created.receipt;
 }
 
+expected<net::answer> adopt(registry_state& s, const session_request& request) {
+  KEYFOLD_TRY(const auto body, net::decode<net::organization_adopt>(request.request.body.view()));
+  KEYFOLD_TRY(const auto token, token_of(body.creation_token));
+  std::vector<bytes_view> records;
+  if (!request.request.bulk.empty()) {
+    KEYFOLD_TRY(records, net::decode_list(request.request.bulk.view()));
+  }
+  KEYFOLD_TRY(auto moved, s.core.adopt({body.organization, token, records, body.relay_set},
+                                       request.peer.address, s.options.identity.receipt_key,
+                                       wall_now(), system_random()));
+  KEYFOLD_CHECK(s.transaction.commit(true));
+  if (moved.whole) spdlog::info("organization {} has moved here", to_text(body.organization));
+  net::answer out{net::encode(net::organization_adopt_answer{moved.head, moved.taken, moved.whole}),
+                  {}};
+  if (moved.receipt) out.bulk = net::shared_bytes(std::move(*moved.receipt));
+  return out;
+}
+
 net::answer_or_failure answer_request(registry_state& s, const session_request& request) {
   if (request.request.kind == net::message_kind::ping)
     return net::answer{net::encode(net::empty_body{}), {}};
+  if (request.request.kind == net::message_kind::organization_adopt) {
+    auto done = adopt(s, request);
+    if (done) return *std::move(done);
+    s.transaction.discard();
+    s.core.forget_moves();
+    return tl::unexpected(net::failure{done.error(), {}});
+  }
   const auto receipt = create(s, request);
   if (receipt) return net::answer{net::encode(net::empty_body{}), net::shared_bytes(*receipt)};
   s.transaction.discard();

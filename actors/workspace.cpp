@@ -295,6 +295,10 @@ workspace_actor::behavior_type behavior(workspace_pointer self) {
       [self](const get_signed_heads& r) {
         return checked(self, signed_heads{state_of(self).engine.feeds().signed_heads(r.devices)});
       },
+      [self](const get_changes_since& r) {
+        return checked(self,
+                       expected<std::vector<bytes>>(state_of(self).engine.changes_since(r.from)));
+      },
       [self](const sync_now& r) { return begin_sync(self, r); },
       [self](const set_mirror& r) { return change_mirror(self, r); },
       [self](start_mirror_again) {

@@ -17,9 +17,10 @@ inline constexpr std::size_t max_statement = 512;
 inline constexpr std::size_t max_key = 128;  ///< of a signature or public key with its algorithm
 inline constexpr std::size_t max_detail = 200 * 1024;
 inline constexpr std::size_t max_lacking_scopes = 1000;
-inline constexpr std::size_t max_frontier = 3000;    ///< heads in a subscribe
-inline constexpr std::size_t max_object_ids = 7000;  ///< in one have, or wanted
-inline constexpr std::size_t max_missing = 5500;     ///< entry hashes in one refusal
+inline constexpr std::size_t max_certificate = 68 * 1024;  ///< without attachments
+inline constexpr std::size_t max_frontier = 3000;          ///< heads in a subscribe
+inline constexpr std::size_t max_object_ids = 7000;        ///< in one have, or wanted
+inline constexpr std::size_t max_missing = 5500;           ///< entry hashes in one refusal
 inline constexpr std::size_t max_cell_hashes = 1024;
 inline constexpr std::size_t max_sealed_about = 2048;
 inline constexpr std::size_t max_invitations = 100;
@@ -466,6 +467,27 @@ struct organization_create {
     return layout(at_most(self.name, max_text), at_most(self.creation_token, max_text));
   }
   bool operator==(const organization_create&) const = default;
+};
+
+/// Bulk: the list of records that come next. For who moves an organization to this relay.
+struct organization_adopt {
+  static constexpr message_kind kind = message_kind::organization_adopt;
+  organization_id organization;
+  std::optional<std::string> creation_token;
+  std::optional<bytes> relay_set;  ///< a certificate that is to get this relay's receipt
+  static auto fields(auto& self) {
+    return layout(self.organization, at_most(self.creation_token, max_text),
+                  at_most(self.relay_set, max_certificate));
+  }
+  bool operator==(const organization_adopt&) const = default;
+};
+/// Bulk: the receipt, if one was asked for.
+struct organization_adopt_answer {
+  ledger_seq head;
+  std::uint64_t count = 0;  ///< records taken
+  bool whole = false;       ///< the organization is served here from now on
+  static auto fields(auto& self) { return layout(self.head, self.count, self.whole); }
+  bool operator==(const organization_adopt_answer&) const = default;
 };
 
 /// A request or event of the body's own kind; events have request id 0.

@@ -39,6 +39,7 @@ constexpr std::array kinds{
     kind_facts{deliver, role::request, bulk_rule::none, "deliver"},
     kind_facts{delivered, role::event, bulk_rule::none, "delivered"},
     kind_facts{organization_create, role::request, bulk_rule::required, "organization create"},
+    kind_facts{organization_adopt, role::request, bulk_rule::optional, "organization adopt"},
 };
 
 bool id_fits(const kind_facts& kind, std::uint64_t request_id) {

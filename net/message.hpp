@@ -44,6 +44,7 @@ enum class message_kind : std::uint8_t {
   deliver = 60,
   delivered = 61,
   organization_create = 70,
+  organization_adopt = 71,
 };
 
 /// What a kind is for: a request has an id above 0 and gets exactly one answer with the same id. A

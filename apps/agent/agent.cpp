@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "actors/ledger.hpp"
+#include "actors/rebuild.hpp"
 #include "apps/agent/founding.hpp"
 #include "apps/agent/joining.hpp"
 
@@ -209,6 +210,14 @@ finding agent::set_aside(const vault::header& device) {
     each.trouble.reset();
   }
   return set_aside_database(home_, device);
+}
+
+expected<std::string> agent::put_aside(const vault::header& device) {
+  const std::lock_guard guard(mutex_);
+  for (auto& each : places_)
+    if (each.header.device == device.device && each.running && !close(each))
+      return fail(errc::busy, "the database is still in use; keyfold agent stop, then try again");
+  return actors::set_aside_database(folder_of(device.device), actors::wall_now());
 }
 
 finding agent::examine_closed(const vault::header& device, const checkup_options& o) {

@@ -64,6 +64,9 @@ class agent {
 
   /// Locks a device, and sets its damaged database aside.
   [[nodiscard]] finding set_aside(const vault::header& device);
+  /// The same of a database that is sound, for a new one to begin differently; gives where it lies. `errc::busy` while
+  /// somebody holds it.
+  [[nodiscard]] expected<std::string> put_aside(const vault::header& device);
   /// The database of a device that is locked (meanwhile nobody unlocks it).
   [[nodiscard]] finding examine_closed(const vault::header& device, const checkup_options& o);
 
@@ -79,6 +82,7 @@ class agent {
   [[nodiscard]] std::optional<std::string> default_organization();
 
   [[nodiscard]] caf::actor_system& system() { return system_; }
+  [[nodiscard]] const std::shared_ptr<net::transport>& transport() { return transport_; }
   [[nodiscard]] const home_paths& home() const { return home_; }
   /// As set in config.toml or when the agent was started.
   [[nodiscard]] const network_settings& network() const { return network_; }

@@ -25,6 +25,8 @@ using file_stream = std::function<expected<void>(const object::content_sink&)>;
 [[nodiscard]] expected<file_stream> open_stream(api_context& context, const parameters& p);
 
 void add_organization_methods(method_table& table);
+void add_moving_methods(method_table& table);
+void add_mending_methods(method_table& table);
 void add_invitation_methods(method_table& table);
 void add_workspace_methods(method_table& table);
 void add_file_methods(method_table& table);

@@ -43,6 +43,8 @@ void refuse(httplib::Response& response, const error& why) {
 method_table all_methods() {
   method_table table;
   add_organization_methods(table);
+  add_moving_methods(table);
+  add_mending_methods(table);
   add_invitation_methods(table);
   add_workspace_methods(table);
   add_file_methods(table);

@@ -31,8 +31,7 @@ finding examine_ledger(const actors::device_facts& device) {
     return {check, false, "nothing of the organization's ledger is here yet",
             "wait until the relay is connected"};
   if (device.ledger->trouble)
-    return {check, false, device.ledger->trouble->message,
-            "nothing that is here is given up; ask the others which line they hold"};
+    return {check, false, device.ledger->trouble->message, "keyfold org mend shows both lines"};
   return {check, true, "verified up to position " + std::to_string(head->seq.value), {}};
 }
 

@@ -9,12 +9,12 @@
 namespace keyfold::apps {
 namespace {
 
-constexpr std::array flags{"recursive", "all"};
+constexpr std::array flags{"recursive", "all", "force"};
 constexpr std::array durations{"timeout", "expires_in"};
-constexpr std::array texts{"organization", "workspace", "user",     "path",     "from",
-                           "to",           "local",     "folder",   "password", "name",
-                           "relay",        "email",     "person",   "device",   "token",
-                           "profile",      "link",      "exchange", "role",     "incident"};
+constexpr std::array texts{"organization", "workspace", "user",     "path",    "from",  "to",
+                           "local",        "folder",    "password", "name",    "relay", "email",
+                           "person",       "device",    "token",    "profile", "link",  "exchange",
+                           "role",         "incident",  "address",  "keep"};
 
 tl::unexpected<error> wrong(const std::string& name, const char* what) {
   return fail(errc::usage, "the parameter " + name + " must be " + what);

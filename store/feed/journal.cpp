@@ -111,6 +111,10 @@ std::optional<pending_operation> decode_pending(bytes_view record) {
   return pending_operation{std::move(decoded->operation), std::move(decoded->needed)};
 }
 
+bytes encode_pending(const pending_operation& operation) {
+  return records::encode({operation.operation, operation.needed});
+}
+
 journal::journal(index& feeds, device_id device, random_source& random)
     : feeds_(feeds), device_(device), random_(random) {}
 

@@ -48,6 +48,7 @@ struct pending_operation {
 /// own record was lost. `state` is an index's. For what is saved from a damaged database.
 [[nodiscard]] std::vector<bytes> pending_records(const db::view& state);
 [[nodiscard]] std::optional<pending_operation> decode_pending(bytes_view record);
+[[nodiscard]] bytes encode_pending(const pending_operation& operation);
 
 class journal {
  public:

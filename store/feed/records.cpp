@@ -255,11 +255,14 @@ std::optional<operation_record> decode_operation(bytes_view data) {
     for (auto& id : out.needed) id = r.id<object_id>();
   });
 }
-void save(db::view& state, std::uint64_t number, std::uint64_t index, const operation_record& o) {
+bytes encode(const operation_record& o) {
   writer w;
   w.array(2).bin(o.operation).array(o.needed.size());
   for (const auto& id : o.needed) w.bin(id);
-  put(state, operation_key(number, index), w);
+  return std::move(w).take();
+}
+void save(db::view& state, std::uint64_t number, std::uint64_t index, const operation_record& o) {
+  state.put(operation_key(number, index), encode(o));
 }
 
 std::vector<branch_record> all_branches(const db::view& state) {

@@ -106,6 +106,7 @@ struct operation_record {
                                                          std::uint64_t number);
 [[nodiscard]] std::optional<arrival_record> decode_arrival(bytes_view data);
 [[nodiscard]] std::optional<operation_record> decode_operation(bytes_view data);
+[[nodiscard]] bytes encode(const operation_record& r);
 
 void save(db::view& state, const counters& r);
 void save(db::view& state, const branch_record& r);

@@ -78,12 +78,14 @@ expected<void> check_all_signed(const ledger::state& state) {
 
 expected<ledger::signed_statement> read_statement(const ledger::signed_statement& said,
                                                   const ledger::state& state) {
+  KEYFOLD_TRY(const auto claimed, ledger::decode_statement(said.statement_bytes));
+  const auto& terms = state.organization().terms();
+  if (claimed.term >= terms.size())
+    return fail(errc::bad_receipt, "a statement of a term that the ledger does not know");
   KEYFOLD_TRY(auto out, ledger::verify_statement(said.statement_bytes, said.signature,
-                                                 state.organization().receipt_key()));
+                                                 terms[claimed.term].receipt_key));
   if (out.statement.organization != state.id())
     return fail(errc::wrong_organization, "a statement about another organization");
-  if (out.statement.term != state.record_at({0})->receipt.statement.term)
-    return fail(errc::bad_receipt, "a statement of a term that the ledger does not know");
   return out;
 }
 

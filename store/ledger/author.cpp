@@ -155,6 +155,12 @@ expected<certificate> make_profile_changed(const author& a, user_id user, profil
   return finish(a, std::nullopt, profile_changed{user, to});
 }
 
+expected<certificate> make_relay_set(const author& a, const signing_public_key& receipt_key,
+                                     std::vector<std::string> addresses) {
+  const auto next = a.state.organization().term() + 1;
+  return finish(a, std::nullopt, relay_set{next, receipt_key, std::move(addresses)});
+}
+
 expected<certificate> make_workspace_created(const author& a, std::string_view name) {
   KEYFOLD_TRY(const auto* own, self(a));
   const auto key = a.random.key();

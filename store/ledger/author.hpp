@@ -56,6 +56,11 @@ struct user_draft {
                                                       purpose why = purpose::standard);
 [[nodiscard]] expected<certificate> make_profile_changed(const author& a, user_id user, profile to);
 
+/// Another relay from now on, by its receipt key and addresses.
+[[nodiscard]] expected<certificate> make_relay_set(const author& a,
+                                                   const signing_public_key& receipt_key,
+                                                   std::vector<std::string> addresses);
+
 /// The workspace's id is random; it stands in the header's scope.
 [[nodiscard]] expected<certificate> make_workspace_created(const author& a, std::string_view name);
 /// Grants, changes or (none) takes a role; leaving and self-promotion are this too. `heads` are the

@@ -1,5 +1,7 @@
 #include "store/ledger/body.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cassert>
 
 #include "crypto/hash.hpp"
@@ -26,10 +28,13 @@ void write(writer& w, const rotation& r) {
   w.bin(r.earlier_hash);
   r.directory_key ? w.bin(r.directory_key->encode()) : w.nil();
 }
+void write_addresses(writer& w, const std::vector<std::string>& addresses) {
+  w.array(addresses.size());
+  for (const auto& address : addresses) w.str(address);
+}
 void write(writer& w, const genesis& g) {
   w.array(11).str(g.name).bin(g.root_key.encode()).bin(g.receipt_key.encode());
-  w.array(g.addresses.size());
-  for (const auto& address : g.addresses) w.str(address);
+  write_addresses(w, g.addresses);
   w.bin(g.user).bin(g.user_key.encode());
   write(w, g.handle);
   write(w, g.device);
@@ -68,6 +73,10 @@ void write(writer& w, const role_changed& r) {
 void write(writer& w, const key_rotated& k) {
   w.array(1);
   write(w, k.rotation);
+}
+void write(writer& w, const relay_set& r) {
+  w.array(3).uint(r.term).bin(r.receipt_key.encode());
+  write_addresses(w, r.addresses);
 }
 void write(writer& w, const unknown_body&) {
   assert(false && "a body that is not understood cannot be encoded");
@@ -143,15 +152,20 @@ rotation read_rotation(source& s) {
   return out;
 }
 
+std::vector<std::string> read_addresses(source& s) {
+  std::vector<std::string> out;
+  const auto count = s.in.array_up_to(max_addresses);
+  for (std::size_t i = 0; i < count; ++i) out.emplace_back(s.in.str(max_address_size));
+  return out;
+}
+
 payload read_genesis(source& s) {
   genesis out;
   s.in.array(11);
   out.name = s.in.str(max_name_size);
   out.root_key = s.key<signing_public_key>();
   out.receipt_key = s.key<signing_public_key>();
-  const auto addresses = s.in.array_up_to(max_addresses);
-  for (std::size_t i = 0; i < addresses; ++i)
-    out.addresses.emplace_back(s.in.str(max_address_size));
+  out.addresses = read_addresses(s);
   out.user = s.id<user_id>();
   out.user_key = s.key<box_public_key>();
   out.handle = read_handle(s);
@@ -243,8 +257,24 @@ payload read_key_rotated(source& s) {
   return key_rotated{read_rotation(s)};
 }
 
+payload read_relay_set(source& s) {
+  relay_set out;
+  s.in.array(3);
+  out.term = s.in.uint();
+  out.receipt_key = s.key<signing_public_key>();
+  out.addresses = read_addresses(s);
+  return out;
+}
+
+/// The kinds that are built here, as they stand in `payload`.
+constexpr std::array kinds{kind::genesis,         kind::user_added,   kind::device_added,
+                           kind::profile_changed, kind::user_revoked, kind::workspace_created,
+                           kind::role_changed,    kind::key_rotated,  kind::relay_set};
+static_assert(kinds.size() + 1 == std::variant_size_v<payload>);
+
 payload read_payload(source& s, std::uint64_t number) {
-  if (number > static_cast<std::uint64_t>(kind::key_rotated)) {
+  const auto is_number = [&](kind k) { return static_cast<std::uint64_t>(k) == number; };
+  if (std::none_of(kinds.begin(), kinds.end(), is_number)) {
     s.in.raw();
     return unknown_body{number};
   }
@@ -265,6 +295,8 @@ payload read_payload(source& s, std::uint64_t number) {
       return read_role_changed(s);
     case kind::key_rotated:
       return read_key_rotated(s);
+    case kind::relay_set:
+      return read_relay_set(s);
   }
   return unknown_body{number};
 }
@@ -274,14 +306,18 @@ payload read_payload(source& s, std::uint64_t number) {
 std::string kind_name(const payload& what) {
   if (const auto* unknown = std::get_if<unknown_body>(&what))
     return "kind_" + std::to_string(unknown->kind);
-  constexpr std::array names{"genesis",      "user_added",        "device_added", "profile_changed",
-                             "user_revoked", "workspace_created", "role_changed", "key_rotated"};
+  constexpr std::array names{"genesis",         "user_added",   "device_added",
+                             "profile_changed", "user_revoked", "workspace_created",
+                             "role_changed",    "key_rotated",  "relay_set"};
   return names.at(what.index());
 }
 
 bytes encode_body(const body& b) {
   writer w;
-  w.array(4).uint(b.what.index()).boolean(b.critical).uint(b.time_ms);
+  w.array(4)
+      .uint(static_cast<std::uint8_t>(kinds.at(b.what.index())))
+      .boolean(b.critical)
+      .uint(b.time_ms);
   std::visit([&](const auto& what) { write(w, what); }, b.what);
   return std::move(w).take();
 }

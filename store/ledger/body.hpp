@@ -31,6 +31,7 @@ enum class kind : std::uint8_t {
   workspace_created = 5,
   role_changed = 6,
   key_rotated = 7,
+  relay_set = 15,
 };
 
 /// [email, name], sealed under the directory key of `epoch`.
@@ -141,13 +142,20 @@ struct key_rotated {
   ledger::rotation rotation;
   bool operator==(const key_rotated&) const = default;
 };
+/// From here on another relay orders the ledger (LEDGER, "Another relay").
+struct relay_set {
+  std::uint64_t term = 0;  ///< the next one
+  signing_public_key receipt_key;
+  std::vector<std::string> addresses;  ///< keyfold://HOST:PORT/?k=RELAYKEY; the first is used
+  bool operator==(const relay_set&) const = default;
+};
 /// A kind whose rules are not built here: of a later version, or reserved.
 struct unknown_body {
   std::uint64_t kind = 0;
   bool operator==(const unknown_body&) const = default;
 };
 using payload = std::variant<genesis, user_added, device_added, profile_changed, user_revoked,
-                             workspace_created, role_changed, key_rotated, unknown_body>;
+                             workspace_created, role_changed, key_rotated, relay_set, unknown_body>;
 
 struct body {
   std::uint64_t time_ms = 0;  ///< for display; no rule looks at it

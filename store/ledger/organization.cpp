@@ -62,8 +62,7 @@ void organization_fold::apply(const header& h, const body& b, const genesis& wha
   founded_ = true;
   name_ = what.name;
   root_key_ = what.root_key;
-  receipt_key_ = what.receipt_key;
-  addresses_ = what.addresses;
+  terms_.push_back({what.receipt_key, what.addresses, h.seq});
   created_ms_ = b.time_ms;
   keys_.insert(key_bytes(what.root_key));
   keys_.insert(key_bytes(what.receipt_key));
@@ -116,6 +115,11 @@ void organization_fold::apply(const header& h, const body&, const key_rotated& w
   directory_.push_back(
       {what.rotation.epoch, what.rotation.commitment, *what.rotation.directory_key, h.seq});
   directory_due_ = false;
+}
+
+void organization_fold::apply(const header& h, const body&, const relay_set& what) {
+  terms_.push_back({what.receipt_key, what.addresses, h.seq});
+  keys_.insert(key_bytes(what.receipt_key));
 }
 
 }  // namespace keyfold::ledger

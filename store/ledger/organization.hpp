@@ -41,14 +41,26 @@ struct directory_epoch {
   ledger_seq since;
 };
 
+/// A relay and the time in which it orders the ledger: the term of its receipts.
+struct relay_term {
+  signing_public_key receipt_key;
+  std::vector<std::string> addresses;
+  ledger_seq since;  ///< of its `relay set`, which may have a receipt of the term before, too
+};
+
 class organization_fold {
  public:
   /// False until genesis has been applied.
   [[nodiscard]] bool founded() const { return founded_; }
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] const signing_public_key& root_key() const { return root_key_; }
-  [[nodiscard]] const signing_public_key& receipt_key() const { return receipt_key_; }
-  [[nodiscard]] const std::vector<std::string>& addresses() const { return addresses_; }
+  /// Every relay that there was, by term; the last is the present one. Empty until founded.
+  [[nodiscard]] const std::vector<relay_term>& terms() const { return terms_; }
+  [[nodiscard]] std::uint64_t term() const { return terms_.size() - 1; }
+  [[nodiscard]] const signing_public_key& receipt_key() const { return terms_.back().receipt_key; }
+  [[nodiscard]] const std::vector<std::string>& addresses() const {
+    return terms_.back().addresses;
+  }
   [[nodiscard]] std::uint64_t created_ms() const { return created_ms_; }
 
   [[nodiscard]] const user_record* user(user_id id) const;
@@ -80,6 +92,7 @@ class organization_fold {
   void apply(const header& h, const body& b, const profile_changed& what);
   void apply(const header& h, const body& b, const user_revoked& what);
   void apply(const header& h, const body& b, const key_rotated& what);
+  void apply(const header& h, const body& b, const relay_set& what);
   void add_user(const header& h, const body& b, const user_added& what);
   void add_device(const header& h, const body& b, user_id user, const new_device& device,
                   purpose why);
@@ -89,14 +102,13 @@ class organization_fold {
   bool directory_due_ = false;
   std::string name_;
   signing_public_key root_key_;
-  signing_public_key receipt_key_;
-  std::vector<std::string> addresses_;
+  std::vector<relay_term> terms_;
   std::uint64_t created_ms_ = 0;
   std::map<user_id, user_record> users_;
   std::map<device_id, device_record> devices_;
   std::vector<std::pair<ledger_seq, user_id>> revocations_;
   std::vector<directory_epoch> directory_;
-  std::set<hash32> keys_;  ///< every signing, link and user key, by its bytes
+  std::set<hash32> keys_;  ///< every signing, link, user and receipt key, by its bytes
 };
 
 }  // namespace keyfold::ledger

@@ -48,6 +48,12 @@ expected<void> check_administrator(const user_record& author) {
   return {};
 }
 
+bool addresses_fit(const std::vector<std::string>& addresses) {
+  return !addresses.empty() && std::all_of(addresses.begin(), addresses.end(), [](const auto& a) {
+    return is_plain_text(a, max_address_size);
+  });
+}
+
 /// The next epoch of a key with `last` in force and `readers` present readers.
 expected<void> check_rotation(const rotation& r, epoch_number last, std::size_t readers) {
   if (r.epoch != last.next())
@@ -172,10 +178,7 @@ expected<void> check(const header& h, const genesis& what) {
     return refuse(errc::wrong_author, "a genesis by another device than the first");
   if (!is_plain_text(what.name, max_name_size, "/:"))
     return refuse(errc::bad_organization_name, "an organization's name has 1 to 255 bytes of text");
-  const bool addresses_fit =
-      std::all_of(what.addresses.begin(), what.addresses.end(),
-                  [](const auto& a) { return is_plain_text(a, max_address_size); });
-  if (what.addresses.empty() || !addresses_fit)
+  if (!addresses_fit(what.addresses))
     return refuse(errc::bad_addresses, "a genesis needs the relay's addresses");
   if (what.handle.epoch.value != 0 || what.device.label.epoch.value != 0)
     return refuse(errc::wrong_epoch, "a genesis seals under directory epoch 0");
@@ -250,6 +253,18 @@ expected<void> check(const organization_fold& org, const user_record& author,
                         org.directory_readers().size());
 }
 
+expected<void> check(const organization_fold& org, const user_record& author,
+                     const relay_set& what) {
+  KEYFOLD_CHECK(check_administrator(author));
+  if (what.term != org.term() + 1)
+    return refuse(errc::wrong_term, "a relay set to another term than the next one");
+  if (org.key_used(what.receipt_key))
+    return refuse(errc::key_reused, "a relay's receipt key that stands in the ledger already");
+  if (!addresses_fit(what.addresses))
+    return refuse(errc::bad_addresses, "a relay set without the relay's addresses");
+  return {};
+}
+
 expected<void> check(const workspace_fold& workspace, const user_record& author, ledger_seq seq,
                      const workspace_created& what) {
   if (author.profile_at(before(seq)) == profile::external)
@@ -312,6 +327,7 @@ expected<void> check_organization(const organization_fold& org, const header& h,
   if (const auto* what = std::get_if<profile_changed>(&b.what)) return check(org, *author, *what);
   if (const auto* what = std::get_if<user_revoked>(&b.what)) return check(org, *author, *what);
   if (const auto* what = std::get_if<key_rotated>(&b.what)) return check(org, *author, *what);
+  if (const auto* what = std::get_if<relay_set>(&b.what)) return check(org, *author, *what);
   return {};
 }
 

@@ -25,6 +25,8 @@ namespace keyfold::ledger::rules {
                                    const profile_changed& what);
 [[nodiscard]] expected<void> check(const organization_fold& org, const user_record& author,
                                    const user_revoked& what);
+[[nodiscard]] expected<void> check(const organization_fold& org, const user_record& author,
+                                   const relay_set& what);
 /// Of the directory.
 [[nodiscard]] expected<void> check(const organization_fold& org, const user_record& author,
                                    const key_rotated& what);

@@ -41,7 +41,8 @@ class state final : public view {
 
   /// Adds the record after the head, or fills in what is missing at a position held. Fails, and
   /// changes nothing, when it is no record of this ledger at its position:
-  /// `errc::wrong_organization`, `errc::bad_receipt`, `errc::ledger_gap` (beyond the head's next),
+  /// `errc::wrong_organization`, `errc::bad_receipt` (also of a relay whose term it is not),
+  /// `errc::ledger_gap` (beyond the head's next),
   /// `errc::ledger_forked` (receipted, but another hash stands there, or it extends another head:
   /// see evidence_against), `errc::body_missing` (of organization scope), and for genesis whatever
   /// is wrong with it. A certificate that fails as such (author, signature, scope, rules) is kept
@@ -124,6 +125,7 @@ class state final : public view {
   [[nodiscard]] std::optional<ledger_seq> first_lacking(const scope_state& scope) const;
   [[nodiscard]] bool is_meant_for(const scope_state& scope, const user_record& user) const;
   [[nodiscard]] expected<void> check_genesis(const certificate& c) const;
+  [[nodiscard]] expected<void> check_relay(const record& r) const;
   [[nodiscard]] expected<body> check_body(const certificate& c) const;
   [[nodiscard]] expected<void> check_header(const certificate& c) const;
   expected<addition> append(const record& r);

@@ -60,6 +60,18 @@ void cache_queue::add(origin from, const object_id& id, std::uint64_t size, db::
   unread_.insert(id);
 }
 
+expected<std::vector<object_id>> cache_queue::take_held(db::batch& changes) {
+  std::vector<object_id> out;
+  KEYFOLD_CHECK(index_.scan(key_of(held_.name, {}), {}, [&](bytes_view key, bytes_view value) {
+    changes.insert_or_assign(to_bytes(key), std::nullopt);
+    if (const auto id = object_id::from(value.first(std::min(value.size(), object_id::size))))
+      out.push_back(*id);
+    return true;
+  }));
+  held_.bytes = 0;
+  return out;
+}
+
 void cache_queue::was_read(const object_id& id) {
   const std::lock_guard lock(reading_);
   if (unread_.erase(id) > 0) none_below_ = 0;

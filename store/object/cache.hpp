@@ -43,6 +43,8 @@ class cache_queue {
   void set_bound(const cache_bound& bound) { bound_ = bound; }
   /// An object of that origin (not made) is queued by `changes`.
   void add(origin from, const object_id& id, std::uint64_t size, db::batch& changes);
+  /// Those of origin `held`, taken out of their queue by `changes`.
+  [[nodiscard]] expected<std::vector<object_id>> take_held(db::batch& changes);
   /// Somebody has used it.
   void was_read(const object_id& id);
   /// More than the bound is queued, and since the last pick() something has changed that lets more of it go.

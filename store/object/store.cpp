@@ -245,6 +245,18 @@ expected<void> store::note_held(std::span<const object_id> ids) {
   return evict();
 }
 
+expected<void> store::forget_held() {
+  const std::lock_guard lock(changing_);
+  db::batch changes;
+  KEYFOLD_TRY(const auto held, cache_.take_held(changes));
+  for (const auto& id : held) {
+    KEYFOLD_TRY(const auto row, row_of(id));
+    if (row && row->second == origin::held)
+      changes.insert_or_assign(key('i', id), index_row(row->first, origin::made));
+  }
+  return changes.empty() ? expected<void>{} : index_.write(changes, true);
+}
+
 expected<void> store::note_passed(std::span<const object_id> ids) {
   db::batch changes;
   for (const auto& id : ids) {

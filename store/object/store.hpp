@@ -67,6 +67,9 @@ class store {
                                    origin from = origin::made);
   /// A replica holds these: with `relay_only` they may go. Those that are not here are passed over.
   [[nodiscard]] expected<void> note_held(std::span<const object_id> ids);
+  /// What was noted as held may be lost there, or the replica is another one: what was made here stays until it is
+  /// noted again.
+  [[nodiscard]] expected<void> forget_held();
   /// These were fetched and used without being stored: a replica has them.
   [[nodiscard]] expected<void> note_passed(std::span<const object_id> ids);
   /// Removes, now and from now on, what the bound does not leave room for; without it nothing goes by itself.

@@ -9,6 +9,14 @@ bytes part(char name) {
   return {static_cast<std::uint8_t>(name)};
 }
 
+/// The term of the relay with that receipt key; nullopt when it never was one.
+std::optional<std::uint64_t> term_of(const ledger::state& s, const signing_public_key& key) {
+  const auto& terms = s.organization().terms();
+  for (std::uint64_t term = 0; term < terms.size(); ++term)
+    if (terms[term].receipt_key == key) return term;
+  return std::nullopt;
+}
+
 }  // namespace
 
 expected<ledger::genesis> genesis_of(const ledger::certificate& c) {
@@ -26,7 +34,8 @@ organization::organization(db::view& state, ledger::state&& ledger, const signin
       invitations_part_(state, part('i')),
       ledger_(std::move(ledger)),
       log_(ledger_part_),
-      signer_(signer_part_, ledger_.id(), receipt_key, random),
+      signer_(signer_part_, ledger_.id(), receipt_key,
+              term_of(ledger_, receipt_key.public_key()).value_or(0), random),
       feeds_(feeds_part_, ledger_.id()),
       invitations_(invitations_part_) {
   for (ledger_seq seq{0}; seq.value < ledger_.size(); seq = seq.next())
@@ -39,6 +48,8 @@ expected<std::unique_ptr<organization>> organization::load(db::view& state, orga
   db::prefixed records(state, part('l'));
   KEYFOLD_TRY(auto ledger, ledger::log(records).load(id));
   if (!ledger.head()) return fail(errc::not_found, "there is no such organization");
+  if (!term_of(ledger, receipt_key.public_key()))
+    return fail(errc::damaged, "the ledger names no relay with this receipt key");
   return std::unique_ptr<organization>(
       new organization(state, std::move(ledger), receipt_key, random));
 }
@@ -172,6 +183,12 @@ ledger::role organization::role_of(workspace_id workspace, user_id user) const {
 
 bool organization::is_administrator(user_id user) const {
   return ledger_.organization().user(user)->profile() == ledger::profile::administrator;
+}
+
+expected<void> organization::require_present() const {
+  if (ledger_.organization().receipt_key() != signer_.public_key())
+    return fail(errc::relay_moved, "the organization has moved to another relay");
+  return {};
 }
 
 expected<void> organization::require_reader(workspace_id workspace, user_id user) const {

@@ -34,7 +34,8 @@ inline constexpr timestamp fence_time{30'000};
 
 class organization {
  public:
-  /// Loads it; `errc::damaged` when its ledger cannot be read, or `errc::not_found`. `state` is
+  /// Loads it; `errc::damaged` when its ledger cannot be read or never named this relay, or
+  /// `errc::not_found`. `state` is
   /// this organization's own part of the database, and outlives it.
   [[nodiscard]] static expected<std::unique_ptr<organization>> load(db::view& state,
                                                                     organization_id id,
@@ -66,7 +67,8 @@ class organization {
   [[nodiscard]] bool online(device_id device) const;
 
   // Every handler below that takes a session refuses with `errc::stranger` one that is not a
-  // member's, with `errc::user_is_revoked` and with `errc::organization_frozen`.
+  // member's, with `errc::user_is_revoked` and with `errc::organization_frozen`; every one that
+  // changes anything (but put) with `errc::relay_moved` once the organization has another relay.
 
   /// Hands a sealed message on, as it is, to another device that is connected: `errc::peer_absent`,
   /// `errc::too_large`; `errc::rate_limited` beyond 200 at once, then 10 a second.
@@ -190,6 +192,9 @@ class organization {
 
   [[nodiscard]] expected<member> require(session_number session) const;
   [[nodiscard]] ledger::role role_of(workspace_id workspace, user_id user) const;
+  /// `errc::relay_moved` when another relay orders the ledger by now: what is here can be read, and
+  /// nothing more is taken.
+  [[nodiscard]] expected<void> require_present() const;
   [[nodiscard]] expected<void> require_reader(workspace_id workspace, user_id user) const;
   [[nodiscard]] expected<void> require_writer(workspace_id workspace, user_id user) const;
   [[nodiscard]] bool is_administrator(user_id user) const;

@@ -55,6 +55,7 @@ expected<bytes> organization::heads(session_number session, workspace_id workspa
 expected<bytes> organization::fence(session_number session, const ledger::fence& f,
                                     bytes_view signature, timestamp now) {
   KEYFOLD_TRY(const auto who, require(session));
+  KEYFOLD_CHECK(require_present());
   KEYFOLD_CHECK(ledger::check_fence(ledger_, f, who.device, signature));
   KEYFOLD_TRY(auto out, heads(session, f.workspace, f.user));
   KEYFOLD_CHECK(fencings_.take(to_text(who.user) + to_text(f.user), now));
@@ -134,6 +135,7 @@ answered<organization::pushed> organization::push(session_number session, worksp
   effects out;
   auto done = [&]() -> expected<pushed> {
     KEYFOLD_TRY(const auto who, require(session));
+    KEYFOLD_CHECK(require_present());
     KEYFOLD_CHECK(require_writer(workspace, who.user));
     KEYFOLD_TRY(const auto entries, decode_entries(encoded));
     KEYFOLD_CHECK(check_heads(workspace, entries));
@@ -177,6 +179,7 @@ expected<std::vector<object_id>> organization::lacking(session_number session,
 expected<bool> organization::check_put(session_number session, workspace_id workspace,
                                        const object_id& object, std::size_t size) const {
   KEYFOLD_TRY(const auto who, require(session));
+  KEYFOLD_CHECK(require_present());
   KEYFOLD_CHECK(require_writer(workspace, who.user));
   if (size > max_object_size) return fail(errc::too_large, "an object beyond its limit");
   return !feeds_.holds(workspace, object);

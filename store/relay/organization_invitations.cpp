@@ -29,6 +29,7 @@ answered<void> organization::create_invitation(session_number session, invitatio
   effects out;
   const auto done = [&]() -> expected<void> {
     KEYFOLD_TRY(const auto who, require(session));
+    KEYFOLD_CHECK(require_present());
     KEYFOLD_CHECK(invited_.take(to_text(who.user), now));
     row.creator = who.user;
     KEYFOLD_CHECK(invitations_.create(row, ledger_, now));
@@ -76,6 +77,7 @@ expected<void> organization::count_open(const invitation_token& token, party rol
 expected<void> organization::admit_greeter(session_number session, const invitation_token& token,
                                            timestamp now) {
   KEYFOLD_TRY(const auto who, require(session));
+  KEYFOLD_CHECK(require_present());
   KEYFOLD_TRY(const auto row, invitations_.find(token, now));
   if (!may_greet(row, who.user, ledger_))
     return fail(errc::not_administrator, "this user may not greet there");
@@ -85,6 +87,7 @@ expected<void> organization::admit_greeter(session_number session, const invitat
 expected<void> organization::admit_guest(session_number session, const std::string& address,
                                          const invitation_token& token, timestamp now) {
   if (frozen_) return fail(errc::organization_frozen, "the relay's operator has frozen it");
+  KEYFOLD_CHECK(require_present());
   // Before the token is looked at: so whoever guesses does not learn from the refusal.
   KEYFOLD_CHECK(guesses_.take(address, now));
   if (const auto row = invitations_.find(token, now); !row) {

@@ -15,6 +15,7 @@ answered<bytes> organization::append(session_number session, bytes_view certific
   effects out;
   const auto done = [&]() -> expected<bytes> {
     KEYFOLD_CHECK(require(session));
+    KEYFOLD_CHECK(require_present());
     KEYFOLD_TRY(const auto c, ledger::decode_certificate(certificate));
     KEYFOLD_CHECK(ledger::check_append(ledger_, c, [&](workspace_id workspace, user_id user) {
       return accepted_heads(workspace, user);

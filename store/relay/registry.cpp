@@ -119,12 +119,14 @@ expected<invitation::creation_token> registry::create_token(std::string_view nam
   return token;
 }
 
-expected<void> registry::check_token(const creation& request, timestamp now) const {
-  if (!request.token) {
+expected<void> registry::check_token(std::string_view name_wanted,
+                                     const std::optional<invitation::creation_token>& token,
+                                     timestamp now) const {
+  if (!token) {
     if (open_) return {};
     return fail(errc::creation_refused, "this relay wants a creation link of its operator");
   }
-  const auto stored = state_.get(token_key(*request.token));
+  const auto stored = state_.get(token_key(*token));
   if (!stored)
     return fail(errc::creation_refused, "the creation link has been used, or was never given");
   KEYFOLD_TRY(auto r, reader::parse(*stored));
@@ -133,7 +135,7 @@ expected<void> registry::check_token(const creation& request, timestamp now) con
   const auto name = r.str(ledger::max_name_size);
   const auto expires = r.uint_up_to(INT64_MAX);
   KEYFOLD_CHECK(r.finish());
-  if (name != request.name)
+  if (name != name_wanted)
     return fail(errc::creation_refused, "the creation link is for another name");
   if (timestamp(static_cast<timestamp::rep>(expires)) <= now)
     return fail(errc::creation_refused, "the creation link has expired");
@@ -144,7 +146,7 @@ expected<registry::created> registry::create(const creation& request, const std:
                                              const signing_key& receipt_key, timestamp now,
                                              random_source& random) {
   KEYFOLD_CHECK(creations_.take(address, now));
-  KEYFOLD_CHECK(check_token(request, now));
+  KEYFOLD_CHECK(check_token(request.name, request.token, now));
   KEYFOLD_TRY(const auto genesis, ledger::decode_certificate(request.genesis));
   const auto id = genesis.header.organization;
   if (find(id) || find(request.name))
@@ -160,6 +162,61 @@ expected<registry::created> registry::create(const creation& request, const std:
   state_.put(name_key(request.name), id.view());
   if (request.token) state_.erase(token_key(*request.token));
   return created{id, founded->genesis_receipt()};
+}
+
+/// A move is a creation: somebody must be allowed to, and the name must be free.
+expected<void> registry::begin_move(const move& request, const std::string& address,
+                                    timestamp now) {
+  KEYFOLD_CHECK(creations_.take(address, now));
+  if (request.records.empty()) return fail(errc::ledger_gap, "a ledger without its genesis");
+  KEYFOLD_TRY(const auto first, ledger::decode_record(request.records.front()));
+  KEYFOLD_TRY(const auto founding, genesis_of(first.certificate));
+  KEYFOLD_CHECK(check_token(founding.name, request.token, now));
+  if (find(founding.name))
+    return fail(errc::organization_exists, "there is an organization of that name already");
+  std::size_t begun = 0;
+  state_.scan(key_of('a', {}), {}, [&](bytes_view, bytes_view) { return ++begun < max_moves; });
+  if (begun >= max_moves || list().size() >= max_organizations)
+    return fail(errc::creation_refused, "this relay has as many organizations as it takes");
+  state_.put(key_of('a', request.id.view()), {});
+  return {};
+}
+
+expected<adoption*> registry::open_move(organization_id id) {
+  if (!moving_ || moving_->id != id) {
+    auto opened = std::make_unique<moving>(state_, id);
+    KEYFOLD_TRY(opened->core, adoption::open(opened->part, id));
+    moving_ = std::move(opened);
+  }
+  return moving_->core.get();
+}
+
+expected<registry::moved> registry::adopt(const move& request, const std::string& address,
+                                          const signing_key& receipt_key, timestamp now,
+                                          random_source& random) {
+  if (request.records.size() > max_put_records)
+    return fail(errc::too_large, "too many records at once");
+  if (find(request.id)) return fail(errc::organization_exists, "the organization is here already");
+  if (!state_.get(key_of('a', request.id.view()))) KEYFOLD_CHECK(begin_move(request, address, now));
+  KEYFOLD_TRY(auto* coming, open_move(request.id));
+  moved out;
+  KEYFOLD_TRY(out.taken, coming->take(request.records));
+  if (request.relay_set) {
+    KEYFOLD_TRY(out.receipt, coming->append(*request.relay_set, receipt_key, random));
+  }
+  if (!coming->ledger().head()) return fail(errc::ledger_gap, "a ledger without its genesis");
+  out.head = coming->ledger().head()->seq;
+  out.whole = coming->is_whole(receipt_key.public_key());
+  if (!out.whole) return out;
+  const auto& name = coming->ledger().organization().name();
+  if (find(name))
+    return fail(errc::organization_exists, "there is an organization of that name already");
+  put({request.id, name, false, now});
+  state_.put(name_key(name), request.id.view());
+  state_.erase(key_of('a', request.id.view()));
+  if (request.token) state_.erase(token_key(*request.token));
+  moving_.reset();
+  return out;
 }
 
 ledger::signed_statement registry::greet_creator(organization_id id, const hash32& nonce,

@@ -8,10 +8,11 @@ const bytes reserved_key{'c'};
 }  // namespace
 
 signer::signer(db::view& state, organization_id organization, const signing_key& receipt_key,
-               random_source& random)
+               std::uint64_t term, random_source& random)
     : state_(state),
       organization_(organization),
       key_(receipt_key),
+      term_(term),
       incarnation_(random.id<incarnation_id>()) {
   if (const auto stored = state_.get(reserved_key); stored && stored->size() == 8)
     next_ = reserved_ = read_u64(*stored);
@@ -26,6 +27,7 @@ ledger::statement signer::next(const ledger::position& at) {
   }
   ledger::statement out;
   out.organization = organization_;
+  out.term = term_;
   out.seq = at.seq;
   out.hash = at.hash;
   out.counter = next_++;

@@ -13,9 +13,9 @@ inline constexpr std::uint64_t counter_block = 1000;
 
 class signer {
  public:
-  /// `state` holds the reservation alone, and outlives the signer.
+  /// `state` holds the reservation alone, and outlives the signer. `term` is that of the relay.
   signer(db::view& state, organization_id organization, const signing_key& receipt_key,
-         random_source& random);
+         std::uint64_t term, random_source& random);
 
   [[nodiscard]] ledger::receipt receipt(const ledger::position& at);
   /// nullopt: of an organization that is not here yet.
@@ -29,6 +29,7 @@ class signer {
   db::view& state_;
   organization_id organization_;
   signing_key key_;
+  std::uint64_t term_;
   incarnation_id incarnation_;
   std::uint64_t next_ = 0;
   std::uint64_t reserved_ = 0;  ///< first counter that is not reserved

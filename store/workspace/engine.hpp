@@ -142,6 +142,9 @@ class engine {
 
   /// The journal in another database, for restore(); `state` as an engine's.
   [[nodiscard]] static std::vector<bytes> saved_journal(db::view& state);
+  /// The same of what own entries say that name a ledger position from `from` on: the line of the ledger in
+  /// which these stand is given up.
+  [[nodiscard]] std::vector<bytes> changes_since(ledger_seq from) const;
   /// Journals the changes of such a journal, once the own entries are back: but for those that entries have already,
   /// and those that cannot be read. Gives how many. Fails as local changes do.
   [[nodiscard]] expected<std::size_t> restore(std::span<const bytes> saved);

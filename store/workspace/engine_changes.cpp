@@ -351,6 +351,24 @@ expected<void> engine::remove_at(path_view path, bool recursive) {
   return {};
 }
 
+std::vector<bytes> engine::changes_since(ledger_seq from) const {
+  std::vector<bytes> out;
+  feeds_.visit_arrivals(0, [&](const feed::held_entry& held) {
+    if (held.order.device != setup_.device || held.position < from) return true;
+    const auto e = feeds_.find_entry(held.order.hash);
+    const auto operations = e ? read_payload(*e) : fail(errc::not_found);
+    if (!operations) return true;
+    auto needed = feed::decode_needed(e->needed).value_or(std::vector<object_id>{});
+    for (const auto& o : *operations) {
+      if (std::holds_alternative<time_operation>(o)) continue;
+      // All of the entry's objects with its first change: they are uploaded before it.
+      out.push_back(feed::encode_pending({encode_payload({{o}}), std::exchange(needed, {})}));
+    }
+    return true;
+  });
+  return out;
+}
+
 expected<std::size_t> engine::restore(std::span<const bytes> saved) {
   std::set<bytes> known;
   feeds_.visit_arrivals(0, [&](const feed::held_entry& held) {

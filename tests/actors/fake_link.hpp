@@ -15,7 +15,7 @@ inline actors::link_actor::behavior_type fake_link(actors::link_actor::pointer,
         return actors::link_facts{actors::link_state::online, "fake", {}};
       },
       [](const actors::set_ledger_facts&) {},
-      [](actors::transport_up) {},
+      [](const actors::transport_up&) {},
       [](const actors::transport_message&) {},
       [](const actors::transport_down&) {},
       [](actors::tick) {},

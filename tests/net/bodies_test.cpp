@@ -94,6 +94,9 @@ TEST_CASE("bodies of invitations and conduits travel and are strict") {
   check_body(conduit_event{token, 7, conduit_news::message, bytes(300, 1)});
   check_body(organization_create{"acme", {}});
   check_body(organization_create{"acme", "letmein"});
+  check_body(organization_adopt{id<organization_id>(9), "letmein", bytes{1, 2}});
+  check_body(organization_adopt{id<organization_id>(9), {}, {}});
+  check_body(organization_adopt_answer{ledger_seq{5}, 3, true});
 }
 
 TEST_CASE("an enumeration's value outside its range is malformed") {

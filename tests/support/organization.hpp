@@ -52,7 +52,7 @@ class organization {
 
   /// The relay's receipt for `c`, as it would be if `c` was appended now.
   [[nodiscard]] ledger::record receipted(const ledger::certificate& c) {
-    const ledger::statement said{c.header.organization, 0, c.header.seq, c.hash, ++counter,
+    const ledger::statement said{c.header.organization, term, c.header.seq, c.hash, ++counter,
                                  incarnation,           {}};
     return {c, ledger::sign_statement(said, relay)};
   }
@@ -108,6 +108,16 @@ class organization {
     return push(as(by, [&](auto a) {
       return ledger::make_role_changed(a, workspace, to.user, role, std::move(heads));
     }));
+  }
+  /// The present relay gives its last receipt, for the certificate that names the next one.
+  void move(const person& by) {
+    auto next = signing_key::generate(*random_);
+    push(as(by, [&](auto a) {
+      return ledger::make_relay_set(a, next.public_key(), {"keyfold://127.0.0.1:7001/?k=y"});
+    }));
+    relay = std::move(next);
+    ++term;
+    incarnation = random_->id<incarnation_id>();
   }
   ledger::record rotate(const person& by, workspace_id workspace) {
     return push(as(by, [&](auto a) { return ledger::make_key_rotated(a, workspace); }));
@@ -172,6 +182,7 @@ class organization {
   signing_key relay;
   incarnation_id incarnation;
   std::uint64_t counter = 0;
+  std::uint64_t term = 0;  ///< of the relay
   ledger::state state;
   person alice;  ///< the founder, an Administrator
   std::vector<ledger::record> records;

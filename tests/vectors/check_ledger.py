@@ -80,8 +80,8 @@ def check_attachments(body: list, attachments: list) -> None:
 def check_records(golden: dict) -> None:
     organization = bytes.fromhex(golden["organization"]["id"])
     relay = bytes.fromhex(golden["organization"]["receipt_key"])
-    devices, prev, kinds = {}, ZERO, set()
-    for seq, one in enumerate(golden["records"]):
+    devices, prev, kinds, term = {}, ZERO, set(), 0
+    for seq, one in enumerate(golden["records"] + golden["moved"]["records"]):
         certificate, receipt = unpacked(bytes.fromhex(one["record"]))
         header_bytes, signatures, body_bytes, attachments = certificate
         header, body = unpacked(header_bytes), unpacked(body_bytes)
@@ -99,13 +99,17 @@ def check_records(golden: dict) -> None:
             check_signature(root, "genesis", header_bytes, signatures[1])
         check_attachments(body, attachments)
         statement, signature = receipt
-        assert unpacked(statement)[:5] == [1, organization, 0, seq, hashed], "receipt"
+        assert unpacked(statement)[:5] == [1, organization, term, seq, hashed], "receipt"
         check_signature(relay, "receipt", statement, signature)
+        if kind == 15:
+            assert payload[0] == term + 1 and payload[2][0].startswith("keyfold://")
+            assert payload[1].hex() == golden["moved"]["receipt_key"]
+            first, relay, term = relay, payload[1], payload[0]
         prev = hashed
         kinds.add(kind)
-    assert kinds == set(range(8))
+    assert kinds == {*range(8), 15} and term == 1
     hello = golden["hello"]
-    check_signature(relay, "hello", bytes.fromhex(hello["statement"]), bytes.fromhex(hello["signature"]))
+    check_signature(first, "hello", bytes.fromhex(hello["statement"]), bytes.fromhex(hello["signature"]))
     fence = golden["fence"]
     words = [1, organization, bytes.fromhex(fence["workspace"]), bytes.fromhex(fence["user"]), fence["seq"],
              bytes.fromhex(fence["hash"])]

@@ -27,5 +27,5 @@ KEYFOLD_FUZZ_TARGET(net_answer) {
   const auto which = in.byte();
   check<empty_body, hello_answer, missing_entries, ledger_pull_answer, subscribe_answer,
         feed_push_answer, object_have_answer, object_get_answer, invitation_list_answer,
-        conduit_open_answer>(which, in.rest());
+        conduit_open_answer, organization_adopt_answer>(which, in.rest());
 }

@@ -37,5 +37,5 @@ KEYFOLD_FUZZ_TARGET(net_message) {
              net::feed_heads, feed_fence, feed_push, object_have, object_put, object_get,
              ledger_advanced, feed_advanced, presence, invitation_changed, invitation_create,
              invitation_list, invitation_cancel, conduit_open, conduit_send, conduit_close,
-             conduit_event, organization_create>(*m);
+             conduit_event, organization_create, organization_adopt>(*m);
 }

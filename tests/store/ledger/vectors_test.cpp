@@ -18,6 +18,16 @@ using keyfold::tests::vectors;
 
 namespace {
 
+nlohmann::json row_of(const record& r) {
+  nlohmann::json one;
+  one["kind"] = kind_name(decode_body(*r.certificate.body)->what);
+  one["header"] = to_hex(r.certificate.header_bytes);
+  one["hash"] = to_hex(r.certificate.hash.view());
+  one["body"] = to_hex(*r.certificate.body);
+  one["record"] = to_hex(encode_record(r));
+  return one;
+}
+
 nlohmann::json made_vectors() {
   organization o(7);
   const auto bob = o.add("bob");
@@ -40,15 +50,7 @@ nlohmann::json made_vectors() {
   nlohmann::json out;
   out["organization"] = {{"id", to_hex(o.state.id().view())},
                          {"receipt_key", to_hex(o.relay.public_key().encode())}};
-  for (const auto& r : o.records) {
-    nlohmann::json one;
-    one["kind"] = kind_name(decode_body(*r.certificate.body)->what);
-    one["header"] = to_hex(r.certificate.header_bytes);
-    one["hash"] = to_hex(r.certificate.hash.view());
-    one["body"] = to_hex(*r.certificate.body);
-    one["record"] = to_hex(encode_record(r));
-    out["records"].push_back(one);
-  }
+  for (const auto& r : o.records) out["records"].push_back(row_of(r));
   const auto key = o.random().key();
   nlohmann::json keys;
   keys["key"] = to_hex(key.view());
@@ -71,6 +73,13 @@ nlohmann::json made_vectors() {
                   {"hash", to_hex(f.head.hash.view())},
                   {"device", to_hex(o.alice.device.view())},
                   {"signature", to_hex(sign_fence(f, o.alice.signing))}};
+  // Another relay: the old one's last receipt, and the new one's first.
+  const auto before = o.records.size();
+  o.move(o.alice);
+  o.create_workspace(o.alice, "plans");
+  out["moved"]["receipt_key"] = to_hex(o.relay.public_key().encode());
+  for (auto i = before; i < o.records.size(); ++i)
+    out["moved"]["records"].push_back(row_of(o.records[i]));
   return out;
 }
 

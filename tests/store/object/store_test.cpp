@@ -418,6 +418,21 @@ TEST_CASE("what was made here goes only when a replica holds it, and the user al
   CHECK(*d.objects->is_known(o.id()));
 }
 
+TEST_CASE("what a replica held stays here once it may have lost it, until it holds it again") {
+  const auto o = make(1, 100'000);
+  disk d;
+  REQUIRE(d.objects->put(std::vector{o}));
+  REQUIRE(d.objects->note_held(std::vector{o.id()}));
+  REQUIRE(d.objects->forget_held());
+  REQUIRE(d.objects->set_bound({1, true}));
+  CHECK(*d.objects->has(o.id()));
+  d.objects = d.reopen();
+  REQUIRE(d.objects->set_bound({1, true}));
+  CHECK(*d.objects->has(o.id()));
+  REQUIRE(d.objects->note_held(std::vector{o.id()}));
+  CHECK_FALSE(*d.objects->has(o.id()));
+}
+
 TEST_CASE("what was used without being stored is known, as what was removed") {
   const auto o = make(1, 100'000);
   const auto here = make(2, 100'000);
