@@ -114,7 +114,7 @@ class Move(keyfold.Case):
         refused = self.bob.run("org", "move", self.new.address, expect=FAILED)
         self.assertEqual(refused["error"]["code"], "ledger_forked")
         self.assertEqual({w["name"] for w in self.bob.run("workspace", "list")}, {"papers", "bob's"})
-        self.assertAllThere(self.bob)
+        self.assertEqual(self.bob.cat("papers:/b.txt"), b"from bob")
 
 
 if __name__ == "__main__":
