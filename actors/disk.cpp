@@ -2,6 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include "actors/mirror_objects.hpp"
+
 namespace keyfold::actors {
 namespace {
 
@@ -64,6 +66,7 @@ disk_actor::behavior_type disk(self_pointer self, std::shared_ptr<object::store>
       [self](const read_object& request) { return read(self->state, request.object); },
       [self](const store_object& request) { return store(self, request); },
       [](const check_object& request) { return check(request); },
+      [](const make_object& request) { return request.from->make(request.object); },
       [self](const objects_held& request) {
         if (auto noted = self->state.objects->note_held(request.objects); !noted)
           spdlog::warn("objects that could go later are kept: {}", noted.error().message);

@@ -27,6 +27,8 @@
 
 namespace keyfold::actors {
 
+class object_maker;  // mirror_objects.hpp
+
 // -- replica: whoever answers requests: a relay, another device -----------------------------------
 
 /// A request to a replica. The answer is its answer, its refusal, or timed_out / disconnected.
@@ -158,11 +160,6 @@ struct find_entry {
 /// The children of a folder given by the nodes behind its name: what the mirror compares with disk.
 struct list_nodes {
   std::vector<node_id> merged;
-};
-
-/// What a version of a file or symlink says, current or not: `errc::not_found`.
-struct get_content {
-  version_id version;
 };
 
 /// Which folders show these nodes now: several of one name show as one.
@@ -355,6 +352,8 @@ struct folders_changed {
 struct mirror_now {};
 /// The watcher saw changes on disk; they wait in the mirror's inbox.
 struct disk_changed {};
+/// To the mirror itself: some more rows of base are to be looked at for the index of objects.
+struct index_more {};
 
 /// Keeps a folder on disk and the workspace the same.
 using mirror_actor =
@@ -363,14 +362,13 @@ using mirror_actor =
                      handles<objects_wanted>,                // make them again of what is on disk
                      handles<mirror_now, expected<void>>,    // do all there is to do
                      handles<answer_brake, expected<void>>,  // accept deletes, or restore
-                     handles<tick>>;
+                     handles<index_more>, handles<tick>>;
 
 /// Holds one workspace: tree, feeds, journal; sends and fetches what is lacking.
 using workspace_actor = caf::typed_actor<
     handles<list_folder, expected<std::vector<listed_entry>>>,  //
     handles<find_entry, expected<listed_entry>>,
     handles<list_nodes, std::vector<workspace::shown_entry>>,
-    handles<get_content, expected<workspace::node_content>>,
     handles<resolve_folders, resolved_list>, handles<make_folder, expected<void>>,
     handles<move_entry, expected<void>>, handles<remove_entry, expected<void>>,
     handles<put_entries, expected<void>>,  // contents that are in the store
@@ -470,6 +468,11 @@ struct check_object {
   object_id object;
   net::shared_bytes data;
 };
+/// An object that is not in the store, of the files of a mirror (object_maker::may_make() first).
+struct make_object {
+  std::shared_ptr<const object_maker> from;
+  object_id object;
+};
 /// The relay holds these for good.
 struct objects_held {
   std::vector<object_id> objects;
@@ -480,6 +483,7 @@ struct nothing_held {};
 using disk_actor = caf::typed_actor<handles<read_object, expected<net::shared_bytes>>,
                                     handles<store_object, expected<void>>,  // verified and durable
                                     handles<check_object, expected<passed_object>>,  // not stored
+                                    handles<make_object, expected<passed_object>>,   // not stored
                                     handles<objects_held>, handles<nothing_held>, handles<tick>>;
 
 // -- greeter and guest: one code exchange ---------------------------------------------------------
@@ -710,7 +714,6 @@ KEYFOLD_MESSAGE(registered_list)
 KEYFOLD_MESSAGE(list_folder)
 KEYFOLD_MESSAGE(find_entry)
 KEYFOLD_MESSAGE(list_nodes)
-KEYFOLD_MESSAGE(get_content)
 KEYFOLD_MESSAGE(resolve_folders)
 KEYFOLD_MESSAGE(resolved_list)
 KEYFOLD_MESSAGE(make_folder)
@@ -734,9 +737,11 @@ KEYFOLD_MESSAGE(objects_wanted)
 KEYFOLD_MESSAGE(folders_changed)
 KEYFOLD_MESSAGE(mirror_now)
 KEYFOLD_MESSAGE(disk_changed)
+KEYFOLD_MESSAGE(index_more)
 KEYFOLD_MESSAGE(read_object)
 KEYFOLD_MESSAGE(store_object)
 KEYFOLD_MESSAGE(check_object)
+KEYFOLD_MESSAGE(make_object)
 KEYFOLD_MESSAGE(objects_held)
 KEYFOLD_MESSAGE(nothing_held)
 KEYFOLD_MESSAGE(get_device)

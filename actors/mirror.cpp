@@ -7,13 +7,15 @@
 #include "actors/mirror_drafts.hpp"
 #include "actors/mirror_objects.hpp"
 #include "actors/rebuild.hpp"
+#include "store/mirror/object_index.hpp"
 
 namespace keyfold::actors {
 namespace {
 
-constexpr int most_rounds = 20;              ///< of disk and tree chasing each other in one run
-constexpr std::size_t objects_at_once = 16;  ///< fetched, while those before are written
-constexpr std::size_t passing_at_once = 16;  ///< objects of drafts that are on their way
+constexpr int most_rounds = 20;               ///< of disk and tree chasing each other in one run
+constexpr std::size_t objects_at_once = 16;   ///< fetched, while those before are written
+constexpr std::size_t passing_at_once = 16;   ///< objects of drafts that are on their way
+constexpr std::size_t indexed_at_once = 100;  ///< rows, in some milliseconds
 constexpr std::chrono::milliseconds gather_for{20};
 constexpr std::chrono::seconds look_again_after{2};
 
@@ -262,6 +264,37 @@ void tell_report(mirror_state& s, const mirrored& result) {
   s.report->set(std::move(trouble), std::move(files));
 }
 
+void schedule_index(self_pointer self) {
+  auto& s = state_of(self);
+  if (!std::exchange(s.index_scheduled, true)) self->send(self, index_more{});
+}
+
+/// What the workspace wants made again; not before the index is complete.
+void make_wanted(self_pointer self) {
+  auto& s = state_of(self);
+  if (s.index_scheduled || s.to_make.empty()) return;
+  const auto made = make_again(s, std::exchange(s.to_make, {}));
+  if (!made.empty()) self->send(s.workspace, objects_wanted{made});
+}
+
+/// A slice of the index; what else there is to do comes in between.
+void index_some(self_pointer self) {
+  auto& s = state_of(self);
+  s.index_scheduled = false;
+  const bool older = s.base.note_unindexed(indexed_at_once);
+  s.to_index = std::min(s.to_index, s.base.take_outdated().value_or(s.to_index));
+  const auto last = mirror::index_objects(
+      s.base, [&](const version_id& version) { return s.maker->objects_of(version); }, s.to_index,
+      indexed_at_once);
+  if (auto committed = s.transaction.commit(false); !committed) {
+    spdlog::warn("mirror {}: {}", s.root.folder(), committed.error().message);
+    return;
+  }
+  if (last) s.to_index = last->next();
+  if (last || older) return schedule_index(self);
+  make_wanted(self);
+}
+
 mirrored run(self_pointer self, bool everything, mirror::brake brake = mirror::brake::ask) {
   auto& s = state_of(self);
   auto result = run_rounds(self, everything, brake);
@@ -278,6 +311,7 @@ mirrored run(self_pointer self, bool everything, mirror::brake brake = mirror::b
     result = tl::unexpected(*s.draft_trouble);
     schedule(self, look_again_after);
   }
+  schedule_index(self);
   auto answer = result && s.read_only ? mirrored(tl::unexpected(*s.read_only)) : result;
   if (!result || !awaits_content(s))
     for (auto& waiting : std::exchange(s.waiting, {})) waiting.deliver(answer);
@@ -293,20 +327,21 @@ mirror_actor::behavior_type behavior(self_pointer self) {
       },
       [self](disk_changed) { schedule(self, std::chrono::milliseconds(0)); },
       [self](const objects_wanted& wanted) {
-        caf::scoped_actor blocking(self->system());
-        const auto made = make_again(state_of(self), blocking, wanted.objects);
-        if (!made.empty()) self->send(state_of(self).workspace, objects_wanted{made});
+        state_of(self).to_make.insert(wanted.objects.begin(), wanted.objects.end());
+        make_wanted(self);
       },
       [self](mirror_now) -> caf::result<mirrored> {
         auto answer = self->make_response_promise<mirrored>();
         state_of(self).waiting.push_back(answer);
         state_of(self).not_made_again.clear();
+        state_of(self).to_index = {};
         (void)run(self, true);
         return answer;
       },
       [self](const answer_brake& given) {
         return run(self, true, given.accept ? mirror::brake::accept : mirror::brake::restore);
       },
+      [self](index_more) { index_some(self); },
       [self](tick) {
         state_of(self).run_scheduled = false;
         (void)run(self, false);
@@ -320,11 +355,12 @@ struct beginning {
   mirror::marker marker;
   workspace_actor workspace;
   std::shared_ptr<mirror_report> report;
+  std::shared_ptr<const object_maker> maker;
 };
 
 mirror_actor::behavior_type start(self_pointer self, const std::shared_ptr<beginning>& from) {
   self->state.inside = std::make_unique<mirror_state>(from->options, std::move(from->root),
-                                                      from->workspace, from->report);
+                                                      from->workspace, from->report, from->maker);
   auto& s = state_of(self);
   s.marker = from->marker;
   if (auto recovered = mirror::recover(s.root, s.base); !recovered)
@@ -335,6 +371,7 @@ mirror_actor::behavior_type start(self_pointer self, const std::shared_ptr<begin
   s.watch = std::make_unique<folder_watch>(s.root, [me] {
     if (auto to = caf::actor_cast<caf::actor>(me)) caf::anon_send(to, disk_changed{});
   });
+  schedule_index(self);
   return behavior(self);
 }
 
@@ -368,12 +405,14 @@ expected<mirror::marker> marker_of(const mirror_options& o) {
 }  // namespace
 
 mirror_state::mirror_state(mirror_options o, mirror::root r, const workspace_actor& w,
-                           std::shared_ptr<mirror_report> said)
+                           std::shared_ptr<mirror_report> said,
+                           std::shared_ptr<const object_maker> m)
     : options(std::move(o)),
       root(std::move(r)),
       marker{},
       workspace(w),
       report(std::move(said)),
+      maker(std::move(m)),
       transaction(*options.objects.store),
       view(transaction, prefix_of(part::mirror, options.workspace)),
       base(view,
@@ -387,10 +426,12 @@ expected<started_mirror> spawn_mirror(caf::actor_system& system, mirror_options 
                                             : mirror::root::open(options.folder));
   KEYFOLD_CHECK(root.lock());  // held by the actor's state
   auto report = std::make_shared<mirror_report>(options.folder);
+  const auto maker =
+      std::make_shared<object_maker>(options.objects, options.workspace, options.folder);
   auto actor = system.spawn<caf::detached>(
       start, std::make_shared<beginning>(
-                 beginning{std::move(options), std::move(root), marker, workspace, report}));
-  return started_mirror{actor, report};
+                 beginning{std::move(options), std::move(root), marker, workspace, report, maker}));
+  return started_mirror{actor, report, maker};
 }
 
 expected<void> forget_mirror(db::store& store, const workspace_id& workspace,

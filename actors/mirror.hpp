@@ -45,6 +45,7 @@ struct mirror_options {
 struct started_mirror {
   mirror_actor actor;
   std::shared_ptr<mirror_report> report;
+  std::shared_ptr<const object_maker> maker;
 };
 
 /// It runs on a thread of its own, with a second one that watches the folder. What root::create, root::open or

@@ -2,17 +2,10 @@
 
 namespace keyfold::actors {
 
-std::optional<agreed_content> agreed_content_of(mirror_state& s, caf::scoped_actor& self,
-                                                object::opener& objects,
-                                                const mirror::base_row& row) {
-  if (row.facts.kind != mirror::node_kind::file || row.version.is_zero()) return std::nullopt;
-  auto known = s.ask<expected<workspace::node_content>>(self, get_content{row.version});
-  auto* content = known && *known ? std::get_if<workspace::file_content>(&**known) : nullptr;
-  if (content == nullptr) return std::nullopt;
-  std::vector<object_id> lacking;
-  const auto list = object::file_reader::open(*content, objects, lacking);
-  if (!list) return std::nullopt;
-  return agreed_content{std::move(*content), list->chunks()};
+std::shared_ptr<const mirror::version_chunks> agreed_content_of(const mirror_state& s,
+                                                                const mirror::base_row& row) {
+  if (row.facts.kind != mirror::node_kind::file || row.version.is_zero()) return nullptr;
+  return s.maker->chunks_of(row.version);
 }
 
 std::vector<mirror::shown_item> shown_contents::list(std::span<const node_id> merged) {
@@ -31,7 +24,7 @@ std::vector<mirror::shown_item> shown_contents::list(std::span<const node_id> me
 std::unique_ptr<mirror::former_file> shown_contents::former_of(const mirror::shown_item& item) {
   if (item.size < shared_from_size || s_.without_former.contains(item.version)) return nullptr;
   for (const auto& row : s_.base.rows_of(item.node)) {
-    const auto agreed = agreed_content_of(s_, self_, objects_, row);
+    const auto agreed = agreed_content_of(s_, row);
     const auto at = agreed ? s_.base.path_of(row.id) : std::nullopt;
     if (!at) continue;
     if (auto file = mirror::former_file::open(s_.root, *at, agreed->chunks))

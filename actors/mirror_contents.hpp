@@ -2,6 +2,7 @@
 // version shares with the one on disk from there.
 #pragma once
 
+#include "actors/mirror_objects.hpp"
 #include "actors/mirror_state.hpp"
 #include "store/mirror/former.hpp"
 #include "store/object/local_source.hpp"
@@ -11,15 +12,9 @@ namespace keyfold::actors {
 /// Smaller files are seldom more than a few chunks: what of them stays the same is not worth the asking.
 inline constexpr std::uint64_t shared_from_size = std::uint64_t{1024} * 1024;
 
-/// What the file of a row was when disk and tree agreed, as far as that is known here.
-struct agreed_content {
-  workspace::file_content content;
-  std::vector<workspace::chunk_ref> chunks;  ///< of the file; those of `content` may be its list's
-};
-[[nodiscard]] std::optional<agreed_content> agreed_content_of(mirror_state& s,
-                                                              caf::scoped_actor& self,
-                                                              object::opener& objects,
-                                                              const mirror::base_row& row);
+/// What the file of a row was when disk and tree agreed; null where that is not known here.
+[[nodiscard]] std::shared_ptr<const mirror::version_chunks> agreed_content_of(
+    const mirror_state& s, const mirror::base_row& row);
 
 /// One round's view of the tree, asked folder by folder, and the contents for the writing that follows.
 class shown_contents {

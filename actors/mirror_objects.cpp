@@ -1,76 +1,81 @@
 #include "actors/mirror_objects.hpp"
 
-#include <fcntl.h>
 #include <spdlog/spdlog.h>
 
-#include "store/mirror/disk.hpp"
+#include "actors/device_store.hpp"
+#include "actors/mirror_state.hpp"
 
 namespace keyfold::actors {
 namespace {
 
 constexpr std::size_t objects_of_a_sync = 8;
 
-/// Where a chunk's plaintext is.
-struct found_chunk {
-  workspace::chunk_ref chunk;
-  mirror::local_path path;
-  std::uint64_t offset = 0;  ///< in that file
-  bytes plaintext;           ///< instead, of a list of chunks
+/// A part of the database, read apart from whoever writes there.
+struct committed {
+  committed(const object_services& services, part p, const workspace_id& workspace)
+      : transaction(*services.store), view(transaction, prefix_of(p, workspace)) {}
+  db::transaction transaction;
+  db::prefixed view;
 };
-using found_chunks = std::map<object_id, std::vector<found_chunk>>;
-
-void note_file(found_chunks& found, const mirror::local_path& file, const agreed_content& agreed) {
-  std::uint64_t offset = 0;
-  for (const auto& chunk : agreed.chunks) {
-    if (const auto at = found.find(chunk.object); at != found.end())
-      at->second.push_back({chunk, file, offset, {}});
-    offset += chunk.length;
-  }
-  if (agreed.content.level == 0) return;
-  const auto list = object::encode_list(agreed.chunks);
-  bytes_view rest(list);
-  for (const auto& chunk : agreed.content.chunks) {
-    const auto size = std::min<std::size_t>(chunk.length, rest.size());
-    if (const auto at = found.find(chunk.object); at != found.end())
-      at->second.push_back({chunk, {}, 0, to_bytes(rest.first(size))});
-    rest = rest.subspan(size);
-  }
-}
-
-/// The chunk's plaintext; nullopt if it is not there any more.
-std::optional<bytes> read(const mirror::root& root, const found_chunk& f) {
-  if (f.path.empty()) return f.plaintext;
-  const auto file = root.open_path(f.path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
-  if (!file || f.chunk.length > object::max_chunk_size) return std::nullopt;
-  bytes out(static_cast<std::size_t>(f.chunk.length));
-  const bool there = mirror::read_exactly(file->get(), f.offset, out) &&
-                     object::hash_chunk(out) == f.chunk.plaintext_hash;
-  return there ? std::optional(std::move(out)) : std::nullopt;
-}
-
-expected<object::sealed_object> make_one(const mirror_state& s, const object_id& id,
-                                         const std::vector<found_chunk>& found) {
-  std::vector<object::clear_chunk> chunks;
-  for (const auto& each : found)
-    if (auto plaintext = read(s.root, each)) chunks.push_back({each.chunk, std::move(*plaintext)});
-  return object::seal_again(id, std::move(chunks));
-}
 
 }  // namespace
 
-std::vector<object_id> make_again(mirror_state& s, caf::scoped_actor& self,
-                                  const std::vector<object_id>& objects) {
-  found_chunks found;
-  for (const auto& id : objects)
-    if (!s.not_made_again.contains(id)) found[id];
-  if (found.empty()) return {};
-  object::local_source source(*s.options.objects.objects);
+bool object_maker::may_make(const object_id& object) const {
+  committed state(services_, part::mirror, workspace_);
+  return mirror::may_remake(mirror::base(state.view, {}), object);
+}
+
+expected<passed_object> object_maker::make(const object_id& object) const {
+  KEYFOLD_TRY(const auto root, mirror::root::open(folder_));
+  committed state(services_, part::mirror, workspace_);
+  const mirror::base base(state.view, {});
+  KEYFOLD_TRY(auto made,
+              mirror::remake(
+                  root, base, [this](const auto& version) { return chunks_of(version); }, object));
+  return std::make_shared<const object::sealed_object>(std::move(made));
+}
+
+expected<workspace::node_content> object_maker::content_of(const version_id& version) const {
+  committed state(services_, part::workspace, workspace_);
+  return workspace::content_in(state.view, workspace_, version);
+}
+
+std::shared_ptr<const mirror::version_chunks> object_maker::chunks_of(
+    const version_id& version) const {
+  {
+    const std::lock_guard guard(mutex_);
+    if (last_.second && last_.first == version) return last_.second;
+  }
+  const auto known = content_of(version);
+  const auto* content = known ? std::get_if<workspace::file_content>(&*known) : nullptr;
+  if (content == nullptr) return nullptr;
+  object::local_source source(*services_.objects);
   object::opener opener(source);
-  s.base.walk(mirror::root_row, [&](const mirror::base_row& row) {
-    const auto agreed = agreed_content_of(s, self, opener, row);
-    const auto at = agreed ? s.base.path_of(row.id) : std::nullopt;
-    if (at) note_file(found, *at, *agreed);
-  });
+  std::vector<object_id> lacking;
+  const auto list = object::file_reader::open(*content, opener, lacking);
+  if (!list) return nullptr;
+  auto out = std::make_shared<const mirror::version_chunks>(
+      mirror::version_chunks{*content, list->chunks()});
+  if (content->level > 0) {
+    const std::lock_guard guard(mutex_);
+    last_ = {version, out};
+  }
+  return out;
+}
+
+std::optional<std::vector<object_id>> object_maker::objects_of(const version_id& version) const {
+  const auto known = content_of(version);
+  if (!known) return std::nullopt;
+  const auto* content = std::get_if<workspace::file_content>(&*known);
+  if (content == nullptr) return std::vector<object_id>{};
+  object::local_source source(*services_.objects);
+  object::opener opener(source);
+  std::vector<object_id> lacking;
+  auto out = object::objects_of(*content, opener, lacking);
+  return out ? std::optional(std::move(*out)) : std::nullopt;
+}
+
+std::vector<object_id> make_again(mirror_state& s, const std::set<object_id>& objects) {
   std::vector<object_id> out;
   std::vector<object::sealed_object> batch;
   const auto store = [&] {
@@ -80,16 +85,18 @@ std::vector<object_id> make_again(mirror_state& s, caf::scoped_actor& self,
       if (stored) out.push_back(each.id());
     batch.clear();
   };
-  for (const auto& [id, chunks] : found) {
-    if (auto made = make_one(s, id, chunks)) {
-      batch.push_back(std::move(*made));
+  for (const auto& id : objects) {
+    if (s.not_made_again.contains(id)) continue;
+    if (const auto made = s.maker->make(id)) {
+      batch.push_back(**made);
       if (batch.size() == objects_of_a_sync) store();
-    } else if (s.not_made_again.insert(id).second) {
+    } else {
+      s.not_made_again.insert(id);
       spdlog::info("mirror {}: the object {} cannot be made again: {}", s.root.folder(),
                    to_text(id), made.error().message);
     }
   }
-  store();
+  if (!batch.empty()) store();
   if (!out.empty())
     spdlog::info("mirror {}: {} objects were made again of what stands there", s.root.folder(),
                  out.size());

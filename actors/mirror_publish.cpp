@@ -154,9 +154,7 @@ class publisher {
   /// The chunks of the file as it was: the index has only those that this device sealed.
   void know_agreed(mirror::row_id id, object::ingest& into) {
     const auto row = s_.base.get(id);
-    object::local_source source(*s_.options.objects.objects);
-    object::opener objects(source);
-    const auto agreed = row ? agreed_content_of(s_, self_, objects, *row) : std::nullopt;
+    const auto agreed = row ? agreed_content_of(s_, *row) : nullptr;
     if (!agreed) return;
     into.know(agreed->content.chunks);
     into.know(agreed->chunks);

@@ -32,13 +32,14 @@ struct drafted_file {
 
 struct mirror_state {
   mirror_state(mirror_options o, mirror::root r, const workspace_actor& w,
-               std::shared_ptr<mirror_report> said);
+               std::shared_ptr<mirror_report> said, std::shared_ptr<const object_maker> m);
 
   mirror_options options;
   mirror::root root;
   mirror::marker marker;
   workspace_actor workspace;
   std::shared_ptr<mirror_report> report;
+  std::shared_ptr<const object_maker> maker;
   db::transaction transaction;
   db::prefixed view;
   mirror::base base;
@@ -70,6 +71,9 @@ struct mirror_state {
   std::vector<file_status> unwritten;
   /// Objects of which the mirror has not all; looked for again after a mirror_now.
   std::set<object_id> not_made_again;
+  std::set<object_id> to_make;  ///< the workspace wants these made again
+  mirror::row_id to_index;  ///< rows below it are in the index of objects, as far as they are known
+  bool index_scheduled = false;
   /// Versions that are written from objects alone: what the former one has on disk was not as base says.
   std::set<version_id> without_former;
   /// Versions whose objects do not hold what they should: written the other way, which tells why not.

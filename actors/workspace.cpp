@@ -174,6 +174,7 @@ done start_mirror(workspace_pointer self, const std::string& folder, bool first_
   if (started) {
     s.mirror = started->actor;
     s.mirror_said = started->report;
+    s.maker = started->maker;
     self->monitor(s.mirror);
     return {};
   }
@@ -193,6 +194,7 @@ std::optional<std::string> mirrored_folder(const workspace_state& s) {
 done forget(workspace_state& s) {
   const auto folder = s.mirror_said->folder();
   s.mirror_said.reset();
+  s.maker.reset();
   auto& store = *s.options.objects.store;
   KEYFOLD_CHECK(store.write({{mirror_setting(s.options.workspace), std::nullopt}}, true));
   return forget_mirror(store, s.options.workspace, folder);
@@ -262,9 +264,6 @@ workspace_actor::behavior_type behavior(workspace_pointer self) {
       [self](const find_entry& r) { return checked(self, find(self, r.at)); },
       [self](const list_nodes& r) {
         return checked(self, state_of(self).engine.tree().list(r.merged));
-      },
-      [self](const get_content& r) {
-        return checked(self, state_of(self).engine.tree().content_of(r.version));
       },
       [self](const resolve_folders& r) { return checked(self, resolve(self, r)); },
       [self](const make_folder& r) { return finish_void(self, make(self, r.at)); },

@@ -1,6 +1,7 @@
 // Answers to other devices, which ask this one as a replica: the same requests as to the relay. Between devices nobody
 // subscribes to events; each side pushes what the other lacks.
 #include "actors/answers.hpp"
+#include "actors/mirror_objects.hpp"
 #include "actors/replies.hpp"
 #include "actors/workspace_state.hpp"
 #include "store/replica/host.hpp"
@@ -17,7 +18,8 @@ net::feed_position position_of(const ledger::feed_head& h) {
 
 /// Whether the object is here: in the store, or in the mirror, of which it can be made.
 bool can_give(const workspace_state& s, const object_id& object) {
-  return s.options.objects.objects->has(object).value_or(false);
+  return s.options.objects.objects->has(object).value_or(false) ||
+         (s.maker && s.maker->may_make(object));
 }
 
 class host {
@@ -115,12 +117,28 @@ class host {
   }
   caf::result<result> on(const net::object_get& r, const net::shared_bytes&) {
     if (r.first_cell != 0 || r.cells != 0) return read_range(r);
+    const auto& s = state_of(self_);
+    if (s.maker && !s.options.objects.objects->has(r.object).value_or(true)) return make(r.object);
     auto later = self_->make_response_promise<result>();
     self_->request(state_of(self_).disk, caf::infinite, read_object{r.object})
         .then(
             [later](const expected<net::shared_bytes>& data) mutable {
               later.deliver(data ? say(net::object_get_answer{data->size(), {}}, *data)
                                  : refused(data.error()));
+            },
+            [later](const caf::error& e) mutable { later.deliver(refused(to_error(e))); });
+    return later;
+  }
+  /// An object that went from the store, of the files of the mirror.
+  caf::result<result> make(const object_id& object) {
+    auto later = self_->make_response_promise<result>();
+    const auto& s = state_of(self_);
+    self_->request(s.disk, caf::infinite, make_object{s.maker, object})
+        .then(
+            [later](const expected<passed_object>& made) mutable {
+              later.deliver(made ? say(net::object_get_answer{(*made)->size(), {}},
+                                       net::shared_bytes((*made)->data(), *made))
+                                 : refused(made.error()));
             },
             [later](const caf::error& e) mutable { later.deliver(refused(to_error(e))); });
     return later;

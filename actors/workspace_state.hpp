@@ -113,6 +113,8 @@ struct workspace_state {
   disk_actor disk;
   mirror_actor mirror;
   std::shared_ptr<mirror_report> mirror_said;
+  std::shared_ptr<const object_maker>
+      maker;  ///< of objects that stand in the mirror; null without one
   std::optional<done_promise> unmirroring;  ///< waits for the mirror's end
 
   bool rotating = false;

@@ -26,6 +26,12 @@ bytes key_of(char kind, std::uint64_t number) {
   append_u64(out, number);
   return out;
 }
+/// A few bytes of an id are enough: what is made again is compared with the whole id.
+bytes object_key(const object_id& object) {
+  auto out = key_of('o');
+  append(out, object.view().first(8));
+  return out;
+}
 bytes node_key(const node_id& node) {
   auto out = key_of('n');
   append(out, node.view());
@@ -214,6 +220,8 @@ row_id base::put(base_row row) {
   if (before) link(*before, false);
   state_.put(key_of('r', row.id.value), encode(row));
   link(row, true);
+  const auto former = before ? before->version : version_id{};
+  if (former != row.version) outdate(row.id, former);
   count_files((is_folder(row) ? 0 : 1) - (before && !is_folder(*before) ? 1 : 0));
   return row.id;
 }
@@ -233,6 +241,7 @@ void base::erase(row_id row) {
   for (const auto& each : all) {
     link(each, false);
     state_.erase(key_of('r', each.id.value));
+    if (!each.version.is_zero()) outdate(each.id, each.version);
     if (!is_folder(each)) ++files;
   }
   count_files(-files);
@@ -241,6 +250,67 @@ void base::erase(row_id row) {
 std::uint64_t base::files() const {
   const auto count = state_.get(key_of('f'));
   return count && count->size() == 8 ? read_u64(*count) : 0;
+}
+
+std::vector<base_row> base::holders(const object_id& object, std::size_t most) const {
+  std::vector<base_row> out;
+  const auto prefix = object_key(object);
+  state_.scan(prefix, {}, [&](bytes_view key, bytes_view version) {
+    if (key.size() != prefix.size() + 8) return true;
+    auto row = get(row_id{read_u64(key.subspan(prefix.size()))});
+    const bool present = row && std::ranges::equal(row->version.view(), version);
+    if (present) out.push_back(std::move(*row));
+    return out.size() < most;
+  });
+  return out;
+}
+
+std::vector<base::unindexed_row> base::unindexed(row_id from, std::size_t most) const {
+  std::vector<unindexed_row> out;
+  state_.scan(key_of('u'), key_of('u', from.value), [&](bytes_view key, bytes_view former) {
+    const auto version = version_id::from(former);
+    if (out.size() < most && key.size() == 9 && version)
+      out.push_back({row_id{read_u64(key.subspan(1))}, *version});
+    return out.size() < most;
+  });
+  return out;
+}
+
+void base::index(row_id row, const version_id& version, std::span<const object_id> former,
+                 std::span<const object_id> now) {
+  const auto key = [&](const object_id& object) {
+    auto out = object_key(object);
+    append_u64(out, row.value);
+    return out;
+  };
+  for (const auto& object : former) state_.erase(key(object));
+  for (const auto& object : now) state_.put(key(object), version.view());
+  state_.erase(key_of('u', row.value));
+}
+
+bool base::note_unindexed(std::size_t most) {
+  const auto noted = state_.get(key_of('v'));
+  const bool is_new = !noted && !state_.get(key_of('s'));
+  row_id next{noted && noted->size() == 8 ? read_u64(*noted) : 0};
+  constexpr row_id all{~std::uint64_t{0}};
+  if (next == all) return false;
+  std::size_t met = 0;
+  const auto visit = [&](bytes_view key, bytes_view) {
+    if (key.size() != 9) return true;
+    next = row_id{read_u64(key.subspan(1))}.next();
+    const auto row = get(row_id{next.value - 1});
+    if (row && !row->version.is_zero()) outdate(row->id, {});
+    return ++met < most;
+  };
+  if (!is_new) state_.scan(key_of('r'), key_of('r', next.value), visit);
+  state_.put(key_of('v'), encode(met < most ? all : next));
+  return met == most;
+}
+
+void base::outdate(row_id row, const version_id& former) {
+  const auto key = key_of('u', row.value);
+  if (!state_.get(key)) state_.put(key, former.view());
+  outdated_ = std::min(row, outdated_.value_or(row));
 }
 
 void base::count_files(std::int64_t difference) {

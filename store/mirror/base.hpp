@@ -6,6 +6,10 @@
 //   'i' ‖ inode    'n' ‖ node                                by inode and by node (workspace/rows.hpp)
 //   'f'            -> number of files and symlinks     's' -> last row given out
 //   'w' ‖ number   -> row ‖ as 'r'                     about to get its name on disk (apply.hpp)
+//   'o' ‖ 8 bytes of an object's id ‖ row -> version   the file's version that has chunks in it: an index, brought up
+//   'u' ‖ row      -> version                          behind changes of rows (object_index.hpp): the row's version is
+//                                                      another one now than it was there (zero: it was in no file)
+//   'v'            -> row                              of a database that had no index: rows below it are noted in 'u'
 //
 // Rows are numbers, so that renaming a folder changes one row, and a swap of two names may for a
 // moment have two rows of one name. The view encrypts values; no key holds a name.
@@ -66,7 +70,28 @@ class base {
   /// Number of files and symlinks.
   [[nodiscard]] std::uint64_t files() const;
 
+  // The index of objects.
+  /// Files of whose present version chunks lie in the object, as far as the index goes; at most `most`.
+  [[nodiscard]] std::vector<base_row> holders(const object_id& object,
+                                              std::size_t most = ~std::size_t{0}) const;
+  /// A row whose version is not that of the index.
+  struct unindexed_row {
+    row_id row;
+    version_id former;  ///< which the index has; zero: none
+  };
+  /// The first ones from `from` on, ascending.
+  [[nodiscard]] std::vector<unindexed_row> unindexed(row_id from, std::size_t most) const;
+  /// The lowest row that was outdated since this was asked last; nullopt: none was.
+  [[nodiscard]] std::optional<row_id> take_outdated() { return std::exchange(outdated_, {}); }
+  /// The row's entries are those of `version` from now on, and not those of its former version.
+  void index(row_id row, const version_id& version, std::span<const object_id> former,
+             std::span<const object_id> now);
+  /// Notes up to `most` rows of a database that had no index as not indexed; false when all are noted.
+  bool note_unindexed(std::size_t most);
+
  private:
+  /// What the index has of the row is not right any more.
+  void outdate(row_id row, const version_id& former);
   [[nodiscard]] bytes child_key(row_id parent, std::string_view name) const;
   [[nodiscard]] std::vector<base_row> rows_at(bytes key) const;
   /// Adds the row to what finds it, or takes it out.
@@ -75,6 +100,7 @@ class base {
 
   db::view& state_;
   symmetric_key name_key_;
+  std::optional<row_id> outdated_;
 };
 
 }  // namespace keyfold::mirror

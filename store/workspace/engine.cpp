@@ -237,4 +237,24 @@ expected<std::optional<feed::entry>> engine::sign_next(const signing_key& author
   return e;
 }
 
+namespace {
+
+/// For questions that do not depend on who knew what.
+struct no_causality final : feed::causality {
+  bool knows(const feed::operation_order&, const feed::operation_order&) const override {
+    return false;
+  }
+  void unknown_to(const feed::operation_order&,
+                  const std::function<void(const feed::operation_order&)>&) const override {}
+};
+
+}  // namespace
+
+expected<node_content> content_in(db::view& state, workspace_id workspace,
+                                  const version_id& version) {
+  db::prefixed tree_state(state, {tree_part});
+  const no_causality causes;
+  return tree(tree_state, workspace, {}, causes).content_of(version);
+}
+
 }  // namespace keyfold::workspace

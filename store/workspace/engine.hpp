@@ -221,4 +221,9 @@ class engine {
   std::optional<std::uint64_t> told_ms_;   ///< the time that was journalled last
 };
 
+/// What a version says (tree::content_of), out of a workspace's part of the database as it was committed: for those
+/// who do not have the engine.
+[[nodiscard]] expected<node_content> content_in(db::view& state, workspace_id workspace,
+                                                const version_id& version);
+
 }  // namespace keyfold::workspace

@@ -4,6 +4,7 @@
 
 #include "actors/device_store.hpp"
 #include "actors/link.hpp"
+#include "actors/mirror_objects.hpp"
 #include "tests/support/organization.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -17,9 +18,8 @@ constexpr auto patience = std::chrono::seconds(20);
 /// Alice's device, with a workspace in its ledger, and no relay to be found.
 struct device_world {
   device_world() : workspace(org.create_workspace(org.alice)) {
-    auto objects = open_object_services(folder.path().string(), org.random().key()).value();
-    incidents = objects.incidents;
-    db::transaction transaction(*objects.store);
+    services = open_object_services(folder.path().string(), org.random().key()).value();
+    db::transaction transaction(*services.store);
     db::prefixed part_of_ledger(transaction, prefix_of(part::ledger));
     ledger::log log(part_of_ledger);
     for (std::uint64_t seq = 0; seq < org.records.size(); ++seq)
@@ -35,12 +35,11 @@ struct device_world {
                            alice.signing,
                            alice.link,
                            {"127.0.0.1", 9, box_key::generate(org.random()).public_key()},
-                           std::move(objects)},
+                           services},
                           std::make_shared<net::transport>())
                  .value();
   }
   ~device_world() {
-    incidents = nullptr;
     caf::anon_send_exit(device, caf::exit_reason::user_shutdown);
     device = nullptr;
     system.await_all_actors_done();
@@ -105,8 +104,8 @@ struct device_world {
 
   test::temp_dir folder;
   tests::organization org;
+  object_services services;
   workspace_id workspace;
-  std::shared_ptr<incident::book> incidents;
   caf::actor_system_config config;
   caf::actor_system system{config};
   device_actor device;
@@ -175,6 +174,45 @@ TEST_CASE("a mirror that was ended has written its last, and another can begin a
         errc::not_found);
 }
 
+TEST_CASE("an object is made again of a mirror's files, by another actor than the mirror's") {
+  device_world w;
+  test::temp_dir mirror;
+  const auto facts = w.facts();
+  const auto workspace = facts.workspaces.at(w.workspace);
+  REQUIRE(w.ask<expected<void>>(workspace, set_mirror{mirror.path().string()}).value());
+  std::ofstream(mirror / "letter.txt") << "Dear Bob,";
+  std::optional<object_id> object;
+  REQUIRE(w.until([&] {
+    const auto entry = w.ask<expected<listed_entry>>(workspace, find_entry{{"letter.txt"}});
+    const auto* file = entry && *entry && (*entry)->shown.version
+                           ? std::get_if<workspace::file_content>(&(*entry)->shown.version->content)
+                           : nullptr;
+    if (file != nullptr && !file->chunks.empty()) object = file->chunks.front().object;
+    return object.has_value();
+  }));
+  const auto maker =
+      std::make_shared<const object_maker>(w.services, w.workspace, mirror.path().string());
+  REQUIRE(w.until([&] { return maker->may_make(*object); }));
+  const auto kept = w.services.objects->get(*object).value();
+  const auto made = w.ask<expected<passed_object>>(facts.disk, make_object{maker, *object}).value();
+  REQUIRE(made);
+  CHECK((*made)->id() == *object);
+  REQUIRE(kept);
+  CHECK(std::ranges::equal((*made)->data(), kept->data()));
+  CHECK_FALSE(maker->may_make(w.org.random().id<object_id>()));
+
+  std::ofstream(mirror / "letter.txt") << "Dear Carol,";
+  const auto edited =
+      w.ask<expected<passed_object>>(facts.disk, make_object{maker, *object}).value();
+  REQUIRE_FALSE(edited);
+  CHECK(edited.error().code == errc::not_found);
+  CHECK(w.until([&] { return !maker->may_make(*object); }));
+
+  REQUIRE(w.ask<expected<void>>(workspace, set_mirror{std::nullopt}).value());
+  CHECK_FALSE(maker->may_make(*object));
+  CHECK_FALSE(maker->make(*object));
+}
+
 TEST_CASE("when ledger, link or disk crashes all of the device is started again") {
   device_world w;
   const auto old = w.facts();
@@ -205,15 +243,15 @@ TEST_CASE("greetings that contradict the ledger are kept; honest ones are not") 
   const auto head = *w.org.state.head();
   w.greet(w.hello(head, w.org.incarnation));
   w.greet(w.hello(head, w.org.random().id<incarnation_id>()));  // started anew
-  CHECK(w.incidents->list()->empty());
+  CHECK(w.services.incidents->list()->empty());
   const ledger::position lower = w.org.records.front().certificate.position();
   w.greet(w.hello(lower, w.org.random().id<incarnation_id>()));
-  auto kept = w.incidents->list().value();
+  auto kept = w.services.incidents->list().value();
   REQUIRE(kept.size() == 1);
   CHECK(kept[0].what == incident::kind::relay_restored);
   w.greet(w.hello({head.seq, w.org.random().id<certificate_hash>()},
                   w.org.random().id<incarnation_id>()));
-  CHECK(w.incidents->counts()->at(incident::kind::relay_forked) == 1);
+  CHECK(w.services.incidents->counts()->at(incident::kind::relay_forked) == 1);
 }
 
 TEST_CASE("the receipt in an event is held against the ledger as a greeting is") {
@@ -221,11 +259,11 @@ TEST_CASE("the receipt in an event is held against the ledger as a greeting is")
   const auto next =
       w.org.as(w.org.alice, [](auto a) { return ledger::make_workspace_created(a, "next"); });
   w.advance(w.org.receipted(*next).receipt);
-  CHECK(w.incidents->list()->empty());
+  CHECK(w.services.incidents->list()->empty());
   const auto other =
       w.org.as(w.org.alice, [](auto a) { return ledger::make_workspace_created(a, "other"); });
   w.advance(w.org.receipted(*other).receipt);
-  const auto kept = w.incidents->list().value();
+  const auto kept = w.services.incidents->list().value();
   REQUIRE(kept.size() == 1);
   CHECK(kept[0].what == incident::kind::relay_forked);
 }

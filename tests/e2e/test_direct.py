@@ -115,7 +115,31 @@ class Direct(DirectCase):
         self.assertEqual(contents, ["milk, beer", "milk, wine"])
 
 
-class Roles(DirectCase):
+class FromAMirror(DirectCase):
+    def test_a_device_gives_what_stands_in_its_mirror_though_it_has_no_objects_of_it(self):
+        alice, bob, carol = self.start_organization("bob", "carol")
+        alice.run("workspace", "create", "papers")
+        alice.share("papers", bob, "contributor")
+        alice.share("papers", carol, "reader")
+        mirror = self.world.folder / "mirror-b"
+        bob.run("workspace", "mirror", "papers", mirror)
+        contents = {name: os.urandom(size) for name, size in (("big", 9_000_000), ("edited", 6_000_000))}
+        for name, content in contents.items():
+            alice.put_bytes(content, f"papers:/{name}")
+        alice.sync("papers")
+        bob.sync("papers")  # large files come in pieces, and no object is stored
+        self.assertEqual({path.name: path.read_bytes() for path in mirror.iterdir() if path.is_file()}, contents)
+        carol.sync("papers")
+        alice.stop_agent()
+        self.relay.stop()
+        self.linked(carol)
+        keyfold.wait_until(lambda: carol.cat("papers:/big", expect=None) == contents["big"], "bob makes the objects")
+        # What was edited meanwhile is not what it was: bob says that he lacks it.
+        (mirror / "edited").write_bytes(b"by bob")
+        bob.run("sync", "papers", "--peer", "--timeout", "60")
+        keyfold.wait_until(lambda: carol.cat("papers:/edited", expect=None) == b"by bob", "the edit comes")
+
+
     def test_a_reader_is_sent_everything_and_writes_nothing(self):
         alice, carol = self.start_organization("carol")
         alice.run("workspace", "create", "papers")
