@@ -120,6 +120,8 @@ bool dealer_link::serve(instant now) {
     return false;
   }
   hot = false;
+  // Before it is up nothing is read or sent; what libzmq tells the socket meanwhile would keep its descriptor ready.
+  if (state_ == state::connecting) static_cast<void>(connection_->socket.get(zmq::sockopt::events));
   if (blocked_) pump();
   return hot;
 }

@@ -10,13 +10,17 @@
 namespace keyfold::net {
 
 monitor::monitor(zmq::context_t& context, zmq::socket_t& socket, int events)
-    : events_(context, zmq::socket_type::pair) {
+    : socket_(socket), events_(context, zmq::socket_type::pair) {
   static std::atomic<std::uint64_t> last{0};
   const auto address = "inproc://keyfold-monitor-" + std::to_string(++last);
   events_.set(zmq::sockopt::linger, 0);
   events_.set(zmq::sockopt::rcvhwm, 0);  // else libzmq's own threads would wait for us
   if (zmq_socket_monitor(socket.handle(), address.c_str(), events) != 0) throw zmq::error_t();
   events_.connect(address);
+}
+
+monitor::~monitor() {
+  zmq_socket_monitor(socket_.handle(), nullptr, 0);
 }
 
 std::optional<monitor::event> monitor::next() {

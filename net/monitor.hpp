@@ -8,8 +8,14 @@ namespace keyfold::net {
 
 class monitor {
  public:
-  /// Watches `socket`, which must not be connected or bound yet, for the ZMQ_EVENT_… of `events`.
+  /// Watches `socket`, which must not be connected or bound yet, and which must live longer than this, for the
+  /// ZMQ_EVENT_… of `events`.
   monitor(zmq::context_t& context, zmq::socket_t& socket, int events);
+  monitor(const monitor&) = delete;
+  monitor& operator=(const monitor&) = delete;
+  /// Ends the watching first: libzmq's I/O thread, and with it every connection, would wait for ever to
+  /// tell something to nobody.
+  ~monitor();
 
   struct event {
     int what;
@@ -19,6 +25,7 @@ class monitor {
   [[nodiscard]] int fd() { return events_.get(zmq::sockopt::fd); }
 
  private:
+  zmq::socket_t& socket_;
   zmq::socket_t events_;
 };
 
