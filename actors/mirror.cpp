@@ -91,12 +91,17 @@ void fetched(self_pointer self) {
   if (!s.wanted.empty()) fetch(self);
 }
 
-/// Everything that waits for content is looked at again; whoever waits for the mirror is told.
+/// The drafts are looked at again; whoever waits for the mirror is told.
+void content_lacks(mirror_state& s, const error& why) {
+  interrupt_drafts(s);
+  for (auto& waiting : std::exchange(s.waiting, {})) waiting.deliver(mirrored(tl::unexpected(why)));
+}
+
+/// Everything that waits for content is looked at again. Only for the answer to fetch(), which takes the first slice away.
 void fetch_failed(self_pointer self, const error& why) {
   auto& s = state_of(self);
-  interrupt_drafts(s);
   for (auto& slice : std::exchange(s.wanted, {})) s.changed_folders.merge(slice.folders);
-  for (auto& waiting : std::exchange(s.waiting, {})) waiting.deliver(mirrored(tl::unexpected(why)));
+  content_lacks(s, why);
 }
 
 /// Asks for the objects of the first slice.
@@ -123,7 +128,7 @@ void passed(self_pointer self, const object_id& object, const expected<passed_ob
   s.passing.erase(object);
   if (!came) {
     spdlog::info("mirror {}: contents are not here: {}", s.root.folder(), came.error().message);
-    fetch_failed(self, came.error());
+    content_lacks(s, came.error());
     return schedule(self, look_again_after);
   }
   take_passed(s, **came);

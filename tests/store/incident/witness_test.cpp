@@ -17,7 +17,7 @@ struct honest_relay {
       : w(of), random(seeded_random(seed)), below(db::memory_store()), state(*below) {
     start();
   }
-  void start() { signs.emplace(state, w.state.id(), w.relay, *random); }
+  void start() { signs.emplace(state, w.state.id(), w.relay, 0, *random); }
   ledger::record append() {
     const auto c = w.another();
     ledger::record r{c, signs->receipt(c.position())};

@@ -1,6 +1,7 @@
 // An organization that moves from one relay to another: both cores.
 #include <catch2/catch.hpp>
 
+#include "store/relay/registry.hpp"
 #include "tests/store/relay/world.hpp"
 
 using namespace keyfold;
