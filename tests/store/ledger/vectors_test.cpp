@@ -89,7 +89,7 @@ TEST_CASE("the ledger's bytes are those of the vectors") {
   const auto made = made_vectors();
   if (const auto* path = std::getenv("KEYFOLD_WRITE_VECTORS"))
     std::ofstream(path) << made.dump(1) << '\n';
-  for (const auto* group : {"organization", "records", "keys", "hello", "fence"})
+  for (const auto* group : {"organization", "records", "keys", "hello", "fence", "moved"})
     CHECK(vectors("ledger", group) == made[group]);
 }
 
