@@ -1,6 +1,7 @@
 // Sending to replicas: what replica::push asks for is carried out here, for each of them.
 #include <spdlog/spdlog.h>
 
+#include "actors/incidents.hpp"
 #include "actors/replies.hpp"
 #include "actors/workspace_state.hpp"
 
@@ -110,9 +111,12 @@ void sign(workspace_pointer self, replica_link& replica, std::size_t count) {
   auto& s = state_of(self);
   std::optional<error> failed;
   for (std::size_t i = 0; i < count && !failed; ++i) {
+    const bool restored = s.engine.feed_is_ahead();
     const auto entry = s.engine.sign_next(s.options.key);
     if (!entry) failed = entry.error();
     if (!entry || !*entry) break;
+    if (restored)
+      notice(s.options.objects.incidents, incident::of_restored(**entry, report_time()));
     s.unshared[s.engine.feeds().find((*entry)->hash)->arrival] = {(*entry)->hash, {}};
   }
   // Synced before a byte of them leaves (DESIGN 6).

@@ -178,6 +178,10 @@ std::string about_note(const report& r, const note& n) {
       return at + where(n.workspace) + " seals another key than it promises";
     case kind::row_missing:
       return at + where(n.workspace) + " gives its key to the wrong people";
+    case kind::device_restored:
+      return "this device met changes of its own" + where(n.workspace) +
+             " that it did not know: it comes from a backup, or a copy of it runs. It took them, "
+             "and goes on";
     case kind::earlier_mismatch:
       return at + where(n.workspace) + " hands on another earlier key than was promised";
     default:
@@ -273,6 +277,8 @@ std::string_view to_string(kind k) {
       return "row_missing";
     case kind::earlier_mismatch:
       return "earlier_mismatch";
+    case kind::device_restored:
+      return "device_restored";
   }
   return "unknown";
 }

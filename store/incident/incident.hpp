@@ -42,6 +42,9 @@ enum class kind : std::uint8_t {
   key_mismatch,
   row_missing,
   earlier_mismatch,
+  device_restored =
+      48,  ///< a device found entries of its own that it did not know: it comes from a backup, or a
+           ///< copy of it runs
 };
 inline constexpr kind all_kinds[] = {
     kind::relay_forked,        kind::relay_stepped_back,   kind::relay_restored,
@@ -49,7 +52,7 @@ inline constexpr kind all_kinds[] = {
     kind::ledger_mismatch,     kind::certificate_unsigned, kind::entry_unsigned,
     kind::entries_withheld,    kind::payload_damaged,      kind::attachment_mismatch,
     kind::bad_frontier,        kind::row_does_not_open,    kind::key_mismatch,
-    kind::row_missing,         kind::earlier_mismatch};
+    kind::row_missing,         kind::earlier_mismatch,     kind::device_restored};
 [[nodiscard]] std::string_view to_string(kind k);
 /// Somebody lied for certain.
 [[nodiscard]] bool convicts(kind k);

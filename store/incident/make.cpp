@@ -147,6 +147,17 @@ report of_damaged_payload(organization_id organization, workspace_id workspace,
           note{workspace, {}, {}, {place.hash}}};
 }
 
+report of_restored(const feed::entry& first, std::uint64_t when) {
+  const auto& h = first.header;
+  return {kind::device_restored,
+          when,
+          h.organization,
+          h.device,
+          h.device,
+          errc::unknown,
+          note{h.workspace, {}, {}, {first.hash}}};
+}
+
 report of_withheld(organization_id organization, workspace_id workspace,
                    std::span<const entry_hash> entries, std::uint64_t when,
                    const std::optional<device_id>& from) {

@@ -5,8 +5,6 @@
 namespace keyfold::object {
 namespace {
 
-constexpr std::uint64_t max_list_size = max_direct_chunks * list_chunk_sizes.max;
-
 tl::unexpected<error> fail_missing() {
   return fail(errc::objects_missing, "content that is not on this device yet");
 }

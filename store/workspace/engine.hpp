@@ -169,6 +169,11 @@ class engine {
   /// nullopt when there are none. A new generation is begun first where one is due. `errc::rotation_due`,
   /// `errc::key_not_held`, `errc::role_insufficient`, `errc::lacks_records`.
   [[nodiscard]] expected<std::optional<feed::entry>> sign_next(const signing_key& author);
+  /// Entries of the generation that is written came from elsewhere: this device comes from a backup, or a copy of it
+  /// runs. The next sign_next() begins another generation.
+  [[nodiscard]] bool feed_is_ahead() const {
+    return journal_.renewal_due(ledger_) == feed::renewal::feed_is_ahead;
+  }
 
  private:
   struct planned {

@@ -55,7 +55,8 @@ class Copies(keyfold.Case):
         self.alice.sync("papers")
         for home in (self.alice, self.bob):
             self.has_all(home, "answer", "before", "later", "lost")
-            self.assertEqual(self.incidents(home), set())
+        self.assertEqual(self.incidents(self.alice), {"device_restored"})
+        self.assertEqual(self.incidents(self.bob), set())
 
     def test_what_a_restored_device_writes_before_it_hears_of_others_is_kept_beside_what_it_had_written(self):
         self.put(self.alice, "lost")
@@ -80,6 +81,7 @@ class Copies(keyfold.Case):
         self.relay.start()
         for home in (self.alice, twin, self.bob):
             self.has_all(home, "before", "one", "two")
+        self.assertIn("device_restored", self.incidents(self.alice) | self.incidents(twin))
         self.alice.put_bytes(b"three", "papers:/three.txt")
         twin.put_bytes(b"four", "papers:/four.txt")
         for home in (self.alice, twin, self.bob):
