@@ -9,6 +9,7 @@
 #include "actors/link.hpp"
 #include "actors/replies.hpp"
 #include "store/ledger/forward.hpp"
+#include "store/ledger/lacking.hpp"
 #include "store/ledger/log.hpp"
 
 namespace keyfold::actors {
@@ -53,9 +54,10 @@ struct ledger_actor_state {
   ledger_view current;
   link_actor link;
   ledger_owner owner;
-  std::deque<queued_statement> statements;  ///< the first is being appended
-  std::deque<pull_from> pulls;              ///< the first is under way
-  std::set<workspace_id> withheld;          ///< whose bodies it did not give
+  std::deque<queued_statement> statements;       ///< the first is being appended
+  std::deque<pull_from> pulls;                   ///< the first is under way
+  std::set<workspace_id> withheld;               ///< whose bodies it did not give
+  std::optional<ledger_seq> withheld_directory;  ///< where it did not give rows of the directory
   std::shared_ptr<incident::book> incidents;
   std::set<ledger_seq> refusals_told;
   net::ledger_pull_answer said;  ///< by it, of itself
@@ -152,7 +154,11 @@ expected<void> take(self_pointer self, const ledger::record& record) {
   auto& s = self->state;
   const auto added = ledger::add(*s.state, s.disk->log, record);
   if (!added) {
-    if (added.error().code == errc::ledger_forked) note_fork(self, record);
+    const auto why = added.error().code;
+    if (why == errc::ledger_forked) note_fork(self, record);
+    // Not taken: from somebody else it comes with the right signature.
+    if (ledger::is_unsigned(why))
+      notice(s.incidents, incident::of_unsigned_record(record, why, report_time()));
     return fail(added);
   }
   if (added->advanced) compare_with_the_one_before(s, record);
@@ -166,12 +172,16 @@ expected<void> take_all(self_pointer self, const net::answer_or_failure& got) {
   KEYFOLD_TRY(self->state.said, read_answer<net::ledger_pull_answer>(got));
   if (self->state.said.count == 0 || got->bulk.empty()) return {};
   KEYFOLD_TRY(const auto list, net::decode_list(got->bulk.view()));
-  for (const auto encoded : list) {
-    KEYFOLD_TRY(const auto record, ledger::decode_record(encoded));
-    KEYFOLD_CHECK(take(self, record));
-  }
-  // From a device the last record that is held comes again.
-  return self->state.disk->transaction.empty() ? expected<void>{} : publish(self);
+  const auto taken = [&]() -> expected<void> {
+    for (const auto encoded : list) {
+      KEYFOLD_TRY(const auto record, ledger::decode_record(encoded));
+      KEYFOLD_CHECK(take(self, record));
+    }
+    return {};
+  }();
+  // What came before one that was not taken is held. From a device the last record that is held comes again.
+  if (!self->state.disk->transaction.empty()) KEYFOLD_CHECK(publish(self));
+  return taken;
 }
 
 void end_pull(self_pointer self, const expected<void>& result) {
@@ -203,7 +213,8 @@ void request_records(self_pointer self, const net::ledger_pull& what,
           [self](const caf::error& e) { end_pull(self, tl::unexpected(to_error(e))); });
 }
 
-/// Bodies and frontiers of workspaces in which this user has got a role: from the first that is missing on.
+/// Bodies and frontiers of workspaces in which this user has got a role, from the first that is missing on; then rows
+/// of the directory.
 void pull_bodies(self_pointer self) {
   auto& s = self->state;
   for (const auto& workspace : s.state->lacking_bodies(s.keys->self())) {
@@ -216,6 +227,12 @@ void pull_bodies(self_pointer self) {
                                now.withheld.insert(workspace);
                              pull_bodies(self);
                            });
+  }
+  const auto directory = ledger::first_lacking_of_directory(*s.state, s.keys->self());
+  if (directory && s.withheld_directory != directory) {
+    s.withheld_directory = directory;  // unless there is something else to ask for then
+    return request_records(self, {*directory, std::nullopt, records_per_pull},
+                           [self] { pull_bodies(self); });
   }
   end_pull(self, {});
 }
@@ -277,6 +294,7 @@ void pull_records(self_pointer self) {
 
 void begin_pull(self_pointer self) {
   self->state.withheld.clear();
+  self->state.withheld_directory.reset();
   pull_records(self);
 }
 

@@ -193,7 +193,7 @@ std::string about_record(const report& r, const ledger::record& record) {
   const auto at =
       "the certificate at position " + std::to_string(record.certificate.header.seq.value);
   if (r.what == kind::certificate_unsigned)
-    return at + " came without its author's signature; it has no effect";
+    return at + " came without its author's signature; it was not taken";
   return at + " breaks a rule (" + std::string(to_string(r.why)) +
          "), and the relay gave a receipt for it; it has no effect";
 }

@@ -42,6 +42,12 @@ feed::entry bare(const feed::entry& e) {
   return out;
 }
 
+ledger::record bare(ledger::record r) {
+  r.certificate.attached = {};
+  if (r.certificate.header.scope) r.certificate.body.reset();
+  return r;
+}
+
 /// The entry with the headers that it names; a note where these are too many, or not all held.
 evidence proof_of(const feed::entry& e, const header_lookup& find_header) {
   const note otherwise{e.header.workspace, e.header.ledger.seq, {}, {e.hash}};
@@ -82,22 +88,22 @@ std::optional<report> of_foreign_record(const ledger::state& state, const ledger
   return out;
 }
 
+report of_unsigned_record(const ledger::record& r, errc why, std::uint64_t when,
+                          const std::optional<device_id>& from) {
+  // Its author is not known: whoever brought it let it pass, or made it so.
+  return {kind::certificate_unsigned,
+          when,
+          r.certificate.header.organization,
+          from,
+          from,
+          why,
+          bare(r)};
+}
+
 report of_refusal(const ledger::state& state, const ledger::refusal& refused, std::uint64_t when) {
-  const bool unsigned_one =
-      refused.why.code == errc::bad_signature || refused.why.code == errc::wrong_signatures;
-  auto record = *state.record_at(refused.position.seq);
-  record.certificate.attached = {};
-  if (record.certificate.header.scope) record.certificate.body.reset();
-  report out{unsigned_one ? kind::certificate_unsigned : kind::certificate_refused,
-             when,
-             state.id(),
-             record.certificate.header.author,
-             {},
-             refused.why.code,
-             {}};
-  if (unsigned_one) out.about.reset();  // its author is not known; the relay let it pass
-  out.proof = std::move(record);
-  return out;
+  const auto& record = *state.record_at(refused.position.seq);
+  return {kind::certificate_refused, when,        state.id(), record.certificate.header.author, {},
+          refused.why.code,          bare(record)};
 }
 
 report of_ledger_incident(const ledger::state& state, const ledger::incident& i,
@@ -124,7 +130,8 @@ std::optional<report> of_invalid(const feed::entry& e, errc why, const header_lo
                                  std::uint64_t when, const std::optional<device_id>& from) {
   if (why == errc::after_invalid || why == errc::wrong_workspace) return std::nullopt;
   report out{kind::entry_invalid, when, e.header.organization, e.header.device, from, why, {}};
-  if (why == errc::bad_signature || why == errc::author_unknown) {
+  const bool unsigned_one = why == errc::bad_signature || why == errc::unknown_algorithm;
+  if (unsigned_one || why == errc::author_unknown) {
     out.what = kind::entry_unsigned;
     out.about = from;
     out.proof = note{e.header.workspace, {}, {}, {e.hash}};

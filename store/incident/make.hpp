@@ -14,6 +14,10 @@ namespace keyfold::incident {
 /// verified there. nullopt for another one.
 [[nodiscard]] std::optional<report> of_foreign_record(const ledger::state& state,
                                                       const ledger::record& r, std::uint64_t when);
+/// A record that state::add() refused with what is_unsigned() is true for. Its receipt was verified there. `from` is who
+/// brought it.
+[[nodiscard]] report of_unsigned_record(const ledger::record& r, errc why, std::uint64_t when,
+                                        const std::optional<device_id>& from = {});
 /// One of state::refused().
 [[nodiscard]] report of_refusal(const ledger::state& state, const ledger::refusal& refused,
                                 std::uint64_t when);

@@ -67,15 +67,6 @@ class named_past final : public feed::past {
 
 // Judging. Each takes the ledger that the file carries, and says who is at fault.
 
-/// A certificate whose signature was exchanged has no effect, and so changes what the ones after it mean: receipts do
-/// not cover signatures.
-expected<void> check_all_signed(const ledger::state& state) {
-  for (const auto& refused : state.refused())
-    if (refused.why.code == errc::bad_signature || refused.why.code == errc::wrong_signatures)
-      return fail(errc::bad_signature, "a certificate in the file without its author's signature");
-  return {};
-}
-
 expected<ledger::signed_statement> read_statement(const ledger::signed_statement& said,
                                                   const ledger::state& state) {
   KEYFOLD_TRY(const auto claimed, ledger::decode_statement(said.statement_bytes));
@@ -120,18 +111,18 @@ expected<void> judge(const relay_words& words, const ledger::state& state, judge
 }
 
 expected<void> judge(const ledger::record& record, const ledger::state& state, judgement& out) {
-  KEYFOLD_CHECK(check_all_signed(state));
   const auto& c = record.certificate;
   if (c.header.seq.value != state.size())
     return nothing("the certificate does not stand just after the ledger in the file");
   auto with = state;
-  KEYFOLD_TRY(const auto added, with.add(record));
-  if (!added.refused) return nothing("a certificate that breaks no rule, as far as the file shows");
-  const auto why = added.refused->code;
-  if (why == errc::bad_signature || why == errc::wrong_signatures)
+  const auto added = with.add(record);
+  if (!added && ledger::is_unsigned(added.error().code))
     return nothing("who exchanged the certificate's signature cannot be told");
+  if (!added) return fail(added);
+  if (!added->refused)
+    return nothing("a certificate that breaks no rule, as far as the file shows");
   out.proven.what = kind::certificate_refused;
-  out.proven.why = why;
+  out.proven.why = added->refused->code;
   out.proven.about = c.header.author;
   out.relay = true;
   const auto* author = state.organization().device(c.header.author);
@@ -179,7 +170,6 @@ expected<errc> broken_rule(const broken_entry& b, const ledger::state& state) {
 }
 
 expected<void> judge(const broken_entry& b, const ledger::state& state, judgement& out) {
-  KEYFOLD_CHECK(check_all_signed(state));
   KEYFOLD_CHECK(check_signed(b.entry, state));
   KEYFOLD_TRY(out.proven.why, broken_rule(b, state));
   out.one_of_both = out.relay = out.proven.why == errc::ledger_mismatch;

@@ -1,5 +1,7 @@
 #include "store/ledger/certificate.hpp"
 
+#include <algorithm>
+
 #include "crypto/hash.hpp"
 
 namespace keyfold::ledger {
@@ -15,7 +17,8 @@ std::optional<bytes> owned(std::optional<bytes_view> data) {
 }
 
 expected<void> check_count(const certificate& c, std::size_t count) {
-  if (c.signatures.size() != count)
+  const auto whole = [](const bytes& signature) { return signature.size() == signature_size; };
+  if (c.signatures.size() != count || !std::all_of(c.signatures.begin(), c.signatures.end(), whole))
     return fail(errc::wrong_signatures, "a certificate with the wrong number of signatures");
   return {};
 }
@@ -111,6 +114,11 @@ certificate sign_certificate(header h, const body& b, attachments attached,
 expected<void> check_signature(const certificate& c, const signing_public_key& author) {
   KEYFOLD_CHECK(check_count(c, 1));
   return verify(author, certificate_context, c.header_bytes, c.signatures[0]);
+}
+
+bool is_unsigned(errc why) {
+  return why == errc::bad_signature || why == errc::wrong_signatures ||
+         why == errc::unknown_algorithm;
 }
 
 expected<void> check_genesis_signatures(const certificate& c, const genesis& g) {

@@ -62,9 +62,13 @@ struct certificate {
 [[nodiscard]] certificate sign_certificate(header h, const body& b, attachments attached,
                                            const signing_key& author,
                                            const signing_key* root = nullptr);
-/// Checks the author's signature; `errc::bad_signature` or `errc::wrong_signatures` (their number).
+/// Checks the author's signature; `errc::bad_signature`, `errc::unknown_algorithm` or
+/// `errc::wrong_signatures` (their number or length).
 [[nodiscard]] expected<void> check_signature(const certificate& c,
                                              const signing_public_key& author);
+/// True for what check_signature() fails with. Receipts do not cover signatures: whoever passed the
+/// certificate on may have exchanged its own.
+[[nodiscard]] bool is_unsigned(errc why);
 /// Checks both signatures of a genesis, and that the root key is the one of the organization's id
 /// (`errc::wrong_root`).
 [[nodiscard]] expected<void> check_genesis_signatures(const certificate& c, const genesis& g);

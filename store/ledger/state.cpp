@@ -81,13 +81,14 @@ expected<addition> state::append(const record& r) {
                 "an earlier relay's receipt for what another relay orders now");
   if (!check_extends(c, id_, head()))
     return fail(errc::ledger_forked, "the relay gave a receipt for what extends another head");
+  KEYFOLD_CHECK(check_signed(c));
 
   addition out;
   out.advanced = true;
   stored s;
   s.record = r;
   s.record.certificate.attached = {};
-  take_body(s, c);
+  take_body(s);
   take_attachments(s, c.attached, out);
   if (c.header.scope) {
     auto& scope = scope_of(*c.header.scope);
@@ -111,7 +112,7 @@ expected<addition> state::fill(const record& r) {
   addition out;
   if (c.body && !held.record.certificate.body) {
     held.record.certificate.body = c.body;
-    take_body(held, c);
+    take_body(held);
     out.filled = true;
   }
   const bool body_came = out.filled;
@@ -134,7 +135,7 @@ expected<void> state::check_relay(const record& r) const {
     const auto* founding = b ? std::get_if<genesis>(&b->what) : nullptr;
     if (terms.empty() && founding != nullptr) return check_receipt(r, founding->receipt_key);
     const auto* moved = b ? std::get_if<relay_set>(&b->what) : nullptr;
-    if (!terms.empty() && moved != nullptr && check_header(c) &&
+    if (!terms.empty() && moved != nullptr && check_signed(c) &&
         rules::check_organization(*organization_, c.header, *b))
       return check_receipt(r, moved->receipt_key);
   }
@@ -151,10 +152,19 @@ expected<void> state::check_genesis(const certificate& c) const {
   return rules::check(c.header, *what);
 }
 
-/// Who signed, and whether: needs the header and the organization's fold before it.
-expected<void> state::check_header(const certificate& c) const {
+/// Who is to have signed: needs the header and the organization's fold before it.
+expected<void> state::check_author(const certificate& c) const {
   if (c.header.seq.value == 0) return {};  // genesis was checked whole
   KEYFOLD_CHECK(rules::find_author(*organization_, c.header));
+  return {};
+}
+
+/// Whether he has. A receipt does not cover signatures, so whoever passes a record on may exchange
+/// one: held without effect, it would be without effect here for ever, and nowhere else. So it is
+/// none of this ledger until it comes with the right one. (What somebody unknown signed has no
+/// effect whatever the signature.)
+expected<void> state::check_signed(const certificate& c) const {
+  if (c.header.seq.value == 0 || !check_author(c)) return {};
   return check_signature(c, organization_->device(c.header.author)->facts.signing_key);
 }
 
@@ -164,9 +174,10 @@ expected<body> state::check_body(const certificate& c) const {
   return b;
 }
 
-void state::take_body(stored& s, const certificate& c) const {
-  if (const auto signed_well = check_header(c); !signed_well) {
-    s.flaw = signed_well.error();
+void state::take_body(stored& s) const {
+  const auto& c = s.record.certificate;
+  if (const auto known = check_author(c); !known) {
+    s.flaw = known.error();
     return;
   }
   if (!c.body) return;
@@ -282,7 +293,8 @@ expected<void> state::check(const certificate& c) const {
   if (hash_of_body(*c.body) != c.header.body_hash)
     return fail(errc::body_mismatch, "a certificate's body that is not the one its header names");
   if (records_.empty()) return check_genesis(c);
-  KEYFOLD_CHECK(check_header(c));
+  KEYFOLD_CHECK(check_author(c));
+  KEYFOLD_CHECK(check_signed(c));
   KEYFOLD_TRY(const auto b, check_body(c));
   if (std::holds_alternative<unknown_body>(b.what))
     return fail(errc::unknown_kind, "a certificate of a kind that is not known here");

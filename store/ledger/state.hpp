@@ -44,9 +44,9 @@ class state final : public view {
   /// `errc::wrong_organization`, `errc::bad_receipt` (also of a relay whose term it is not),
   /// `errc::ledger_gap` (beyond the head's next),
   /// `errc::ledger_forked` (receipted, but another hash stands there, or it extends another head:
-  /// see evidence_against), `errc::body_missing` (of organization scope), and for genesis whatever
-  /// is wrong with it. A certificate that fails as such (author, signature, scope, rules) is kept
-  /// as refused.
+  /// see evidence_against), `errc::body_missing` (of organization scope), what check_signature()
+  /// says of its author's signature (is_unsigned), and for genesis whatever is wrong with it. A
+  /// certificate that fails as such (author, scope, rules) is kept as refused.
   [[nodiscard]] expected<addition> add(const record& r);
 
   /// Whether `c` may stand after the head: everything that add() would check but the receipt.
@@ -109,8 +109,8 @@ class state final : public view {
   struct stored {
     ledger::record record;
     std::optional<ledger::body> body;  ///< decoded
-    std::optional<error> flaw;     ///< wrong whatever the folds say: author, signature, form, scope
-    std::optional<error> refused;  ///< the flaw, or the rule that it breaks
+    std::optional<error> flaw;         ///< wrong whatever the folds say: author, form, scope
+    std::optional<error> refused;      ///< the flaw, or the rule that it breaks
     bool effective = false;
     std::map<workspace_id, std::vector<feed_head>> frontiers;  ///< verified heads, of what is held
   };
@@ -127,10 +127,11 @@ class state final : public view {
   [[nodiscard]] expected<void> check_genesis(const certificate& c) const;
   [[nodiscard]] expected<void> check_relay(const record& r) const;
   [[nodiscard]] expected<body> check_body(const certificate& c) const;
-  [[nodiscard]] expected<void> check_header(const certificate& c) const;
+  [[nodiscard]] expected<void> check_author(const certificate& c) const;
+  [[nodiscard]] expected<void> check_signed(const certificate& c) const;
   expected<addition> append(const record& r);
   expected<addition> fill(const record& r);
-  void take_body(stored& s, const certificate& c) const;
+  void take_body(stored& s) const;
   bool take_attachments(stored& s, const attachments& offered, addition& out) const;
   void read_frontiers(stored& s, addition& out) const;
   void fold_organization(stored& s);

@@ -199,7 +199,8 @@ TEST_CASE("a record that follows what the relay did sign is no second ledger") {
 TEST_CASE("an exchanged signature of a certificate convicts nobody: receipts do not cover it") {
   lying_world w;
   auto honest = w.push(w.as(w.alice, [](auto a) { return ledger::make_directory_rotation(a); }));
-  honest.certificate.signatures[0][5] ^= 1;
+  const std::size_t at = GENERATE(0U, 5U);  // its algorithm, itself
+  honest.certificate.signatures[0][at] ^= 1;
   honest.certificate.attached = {};
   std::vector<ledger::record> before(w.records.begin(), w.records.end() - 1);
   for (auto& record : before) record.certificate.attached = {};
@@ -216,9 +217,29 @@ TEST_CASE("an honest certificate cannot be made a broken one by spoiling those b
   bare.certificate.attached = {};
   std::vector<ledger::record> before(w.records.begin(), w.records.end() - 1);
   for (auto& record : before) record.certificate.attached = {};
-  before.back().certificate.signatures[0][5] ^= 1;  // carol was never added, it says
+  const std::size_t at = GENERATE(0U, 5U);
+  before.back().certificate.signatures[0][at] ^= 1;  // carol was never added, it says
   const auto file = file_of(kind::certificate_refused, encode_evidence(evidence(bare)), before);
-  CHECK(refused_with(verify_proof(file)) == errc::bad_signature);
+  CHECK(ledger::is_unsigned(refused_with(verify_proof(file))));
+}
+
+TEST_CASE("an entry or certificate whose signature was exchanged says nothing about its author") {
+  lying_world w;
+  const auto e = w.sign(w.bob, w.draft(w.bob));
+  for (const auto why : {errc::bad_signature, errc::unknown_algorithm, errc::author_unknown}) {
+    const auto noted = of_invalid(e, why, w.holding({}), 1, w.alice.device);
+    REQUIRE(noted);
+    CHECK(noted->what == kind::entry_unsigned);
+    CHECK(noted->about == w.alice.device);  // who brought it
+  }
+  auto spoilt = w.push(w.another());
+  spoilt.certificate.signatures[0][5] ^= 1;
+  const auto noted = of_unsigned_record(spoilt, errc::bad_signature, 1, w.bob.device);
+  CHECK(noted.what == kind::certificate_unsigned);
+  CHECK_FALSE(convicts(noted.what));
+  CHECK(noted.about == w.bob.device);
+  CHECK_FALSE(of_unsigned_record(spoilt, errc::bad_signature, 1).about);
+  CHECK(make_proof(noted, w.state).error().code == errc::no_contradiction);
 }
 
 TEST_CASE("a certificate that is right cannot be shown as refused") {

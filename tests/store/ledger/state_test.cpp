@@ -2,6 +2,7 @@
 
 #include <rapidcheck.h>
 
+#include "store/ledger/lacking.hpp"
 #include "store/ledger/relay_rules.hpp"
 #include "tests/support/organization.hpp"
 
@@ -246,20 +247,85 @@ TEST_CASE("a receipted certificate that breaks a rule keeps its position and has
   const auto papers = o.create_workspace(o.alice);
   o.force(o.statement(bob, std::nullopt, user_revoked{carol.user, {}}));
   o.force(o.statement(bob, papers, role_changed{bob.user, role::owner, bytes{1}, {}, {}}));
-  auto unsigned_one = o.statement(o.alice, papers, key_rotated{});
-  unsigned_one.signatures[0].back() ^= 1;
-  o.force(unsigned_one);
+  o.force(o.statement(o.alice, papers, role_changed{o.alice.user, role::reader, {}, {}, {}}));
   CHECK_FALSE(o.state.organization().user(carol.user)->revoked);
   CHECK(o.role_of(papers, bob) == role::none);
   const auto refused = o.state.refused();
   REQUIRE(refused.size() == 3);
   CHECK(refused[0].why.code == errc::not_administrator);
   CHECK(refused[1].why.code == errc::own_role);
-  CHECK(refused[2].why.code == errc::bad_signature);
+  CHECK(refused[2].why.code == errc::own_role);
   CHECK(refused[2].scope == papers);
   CHECK(o.state.effective_body_at(refused[0].position.seq) == nullptr);
   o.share(o.alice, papers, carol, role::reader);
   CHECK(o.role_of(papers, carol) == role::reader);
+}
+
+TEST_CASE("a record is none of the ledger until it comes with its author's signature") {
+  const busy o;
+  const std::vector<std::pair<errc, void (*)(std::vector<bytes>&)>> exchanged{
+      {errc::bad_signature, [](auto& s) { s.back().back() ^= 1; }},
+      {errc::unknown_algorithm, [](auto& s) { s.back().front() ^= 3; }},
+      {errc::wrong_signatures, [](auto& s) { s.back().pop_back(); }},
+      {errc::wrong_signatures, [](auto& s) { s.pop_back(); }},
+  };
+  state s(o.state.id());
+  for (const auto& right : o.records) {
+    for (const auto& [code, how] : exchanged) {
+      auto wrong = right;
+      how(wrong.certificate.signatures);
+      const auto added = s.add(wrong);
+      REQUIRE_FALSE(added);
+      CHECK(added.error().code == code);
+      CHECK(is_unsigned(code));
+      CHECK(s.size() == right.certificate.header.seq.value);
+    }
+    REQUIRE(s.add(right));
+  }
+  CHECK(same_answers(o, s, o.state));
+}
+
+TEST_CASE("a body that comes late with another signature is taken, and the signature is not") {
+  const busy o;
+  state s(o.state.id());
+  for (const auto& r : o.records) REQUIRE(s.add(r.certificate.header.scope ? without_body(r) : r));
+  for (auto r : o.records) {
+    const auto right = r.certificate.signatures;
+    r.certificate.signatures.back().back() ^= 1;
+    REQUIRE(s.add(r));
+    CHECK(s.record_at(r.certificate.header.seq)->certificate.signatures == right);
+  }
+  CHECK(s.refused().empty());
+  CHECK(same_answers(o, s, o.state));
+}
+
+TEST_CASE(
+    "rows of the directory that did not come with a rotation are asked for by who may read it") {
+  organization o;
+  const auto bob = o.add("bob");
+  const auto eve = o.add("eve", profile::external);
+  o.push(o.as(o.alice, [](auto a) { return make_directory_rotation(a); }));
+  const auto rotation = o.records.back();
+  state s(o.state.id());
+  for (auto r : o.records) {
+    if (r.certificate.hash == rotation.certificate.hash) r.certificate.attached = {};
+    REQUIRE(s.add(r));
+  }
+  const auto at = rotation.certificate.header.seq;
+  CHECK(first_lacking_of_directory(s, bob.user) == at);
+  CHECK_FALSE(first_lacking_of_directory(s, eve.user));
+  CHECK_FALSE(first_lacking_of_directory(s, o.make_person("nobody").user));
+  auto half = rotation;
+  half.certificate.attached.earlier.reset();
+  REQUIRE(s.add(half));
+  CHECK(first_lacking_of_directory(s, bob.user) == at);
+  keyring keys(bob.user, bob.key);
+  (void)keys.update(s);
+  REQUIRE(s.add(rotation));
+  CHECK_FALSE(first_lacking_of_directory(s, bob.user));
+  (void)keys.update(s);
+  CHECK(keys.directory_key({1}) != nullptr);
+  CHECK(keys.handle_of(*s.organization().user(bob.user)));
 }
 
 TEST_CASE("a malformed body under a receipt is kept as refused") {

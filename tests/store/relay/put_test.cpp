@@ -151,18 +151,30 @@ TEST_CASE("a receipted certificate without effect keeps its position at the rela
   relay_world w;
   const auto workspace = w.org.create_workspace(w.org.alice);
   w.sync();
-  auto bad = *w.org.as(w.org.alice, [&](auto a) {
-    return ledger::make_user_added(
-        a, w.org.draft_of(w.org.make_person("eve"), ledger::profile::member));
-  });
-  bad.signatures[0].back() ^= 1;
-  w.org.force(bad);
+  w.org.force(w.org.statement(w.org.alice, std::nullopt,
+                              ledger::profile_changed{w.org.alice.user, ledger::profile::member}));
   w.org.add("bob");
   REQUIRE(w.core->put(w.alice_session, encoded(w.org.records)).answer);
   CHECK(w.core->ledger().head() == w.org.state.head());
   REQUIRE(w.core->ledger().refused().size() == 1);
-  CHECK(w.core->ledger().refused()[0].why.code == errc::bad_signature);
+  CHECK(w.core->ledger().refused()[0].why.code == errc::own_profile);
   CHECK(w.core->ledger().workspace(workspace) != nullptr);
+}
+
+TEST_CASE("who brings a removal with another signature does not stay a member by it") {
+  relay_world w;
+  const auto bob = w.org.add("bob");
+  w.org.revoke(bob);
+  restore(w);
+  REQUIRE(w.core->put(w.alice_session, encoded(std::span(w.org.records).subspan(1, 1))).answer);
+  const auto bob_session = w.connect(bob);
+  auto spoilt = w.org.records[2];
+  spoilt.certificate.signatures[0].back() ^= 1;
+  CHECK(code(w.core->put(bob_session, std::vector<bytes>{ledger::encode_record(spoilt)}).answer) ==
+        errc::bad_signature);
+  CHECK(w.core->ledger().size() == 2);
+  REQUIRE(w.core->put(w.alice_session, encoded(w.org.records)).answer);
+  CHECK(code(w.core->connect(70, bob.link.public_key()).answer) == errc::user_is_revoked);
 }
 
 TEST_CASE("a list that goes wrong in its middle is taken up to there") {

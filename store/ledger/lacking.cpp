@@ -1,0 +1,18 @@
+#include "store/ledger/lacking.hpp"
+
+namespace keyfold::ledger {
+
+std::optional<ledger_seq> first_lacking_of_directory(const state& s, user_id user) {
+  const auto* self = s.organization().user(user);
+  if (self == nullptr || self->revoked || self->profile() == profile::external) return std::nullopt;
+  for (const auto seq : s.positions(std::nullopt)) {
+    const auto* body = s.effective_body_at(seq);
+    const auto& attached = s.record_at(seq)->certificate.attached;
+    if (body != nullptr && rotation_of(body->what) != nullptr &&
+        !(attached.rows && attached.earlier))
+      return seq;
+  }
+  return std::nullopt;
+}
+
+}  // namespace keyfold::ledger
