@@ -117,7 +117,8 @@ void sign(workspace_pointer self, replica_link& replica, std::size_t count) {
     if (!entry || !*entry) break;
     if (restored)
       notice(s.options.objects.incidents, incident::of_restored(**entry, report_time()));
-    s.unshared[s.engine.feeds().find((*entry)->hash)->arrival] = {(*entry)->hash, {}};
+    if (const auto held = s.engine.feeds().find((*entry)->hash))
+      s.unshared[held->arrival] = {(*entry)->hash, {}};
   }
   // Synced before a byte of them leaves (DESIGN 6).
   if (auto committed = s.transaction.commit(true); !committed) {

@@ -87,7 +87,11 @@ added index::add(const entry& e, const ledger::view& ledger) {
     state_.put(records::key('x', e.hash), as_bytes(to_string(out.verdict.reason)));
   if (out.verdict.standing < standing::quarantined) return out;
 
-  store(e, result, out);
+  if (const auto stored = store(e, result, out); !stored) {
+    out.verdict = {};
+    out.verdict.missing = {e.header.prev};
+    return out;
+  }
   const auto author = ledger.find_device(e.header.device);
   if (ledger.removals(workspace_, author->user).empty()) return out;
   recut(records::branches_of(state_, e.header.device, e.header.generation), ledger, out.changes);
@@ -97,7 +101,8 @@ added index::add(const entry& e, const ledger::view& ledger) {
 }
 
 /// The branch that the entry goes to: its predecessor's if it ends there, else a new one.
-branch_record index::branch_for(const entry& e, std::optional<fork>& forked) {
+/// `errc::damaged` when that cannot be read, though it could a moment ago.
+expected<branch_record> index::branch_for(const entry& e, std::optional<fork>& forked) {
   const auto& h = e.header;
   branch_record fresh;
   fresh.device = h.device;
@@ -110,7 +115,8 @@ branch_record index::branch_for(const entry& e, std::optional<fork>& forked) {
     if (!others.empty()) sibling = records::load_place(state_, others.front().number, {0});
   } else {
     const auto prev = records::load_meta(state_, h.prev);
-    auto parent = records::load_branch(state_, prev->branch);
+    auto parent = prev ? records::load_branch(state_, prev->branch) : std::nullopt;
+    if (!parent) return fail(errc::damaged, "what an entry builds on cannot be read");
     if (parent->tip.hash == h.prev) return *parent;
     fresh.parent = parent->number;
     fresh.start = parent->start;
@@ -124,8 +130,8 @@ branch_record index::branch_for(const entry& e, std::optional<fork>& forked) {
   return fresh;
 }
 
-void index::store(const entry& e, const judged& j, added& out) {
-  auto branch = branch_for(e, out.fork);
+expected<void> index::store(const entry& e, const judged& j, added& out) {
+  KEYFOLD_TRY(auto branch, branch_for(e, out.fork));
   auto count = records::load_counters(state_);
   const auto arrival = count.arrivals++;
   records::save(state_, count);
@@ -151,6 +157,7 @@ void index::store(const entry& e, const judged& j, added& out) {
   records::save(state_, branch.number, e.header.seq, records::place_record{e.hash, arrival});
   records::save(state_, arrival, {branch.number, e.header.seq, encoded.size(), e.hash});
   out.fresh = true;
+  return {};
 }
 
 /// The first seq of the branch that a removal cuts off. What waits for a frontier stays as it was.
@@ -246,6 +253,19 @@ std::uint64_t index::arrivals() const {
 }
 std::size_t index::branches() const {
   return records::load_counters(state_).branches;
+}
+
+bool index::begins_branch(const header& h) const {
+  if (h.seq.value == 0) return true;
+  const auto prev = records::load_meta(state_, h.prev);
+  const auto b = prev ? records::load_branch(state_, prev->branch) : std::nullopt;
+  return b && b->tip.hash != h.prev;
+}
+
+std::map<device_id, std::size_t> index::heads_by_device() const {
+  std::map<device_id, std::size_t> out;
+  records::visit_generations(state_, [&](const device_id& device) { ++out[device]; });
+  return out;
 }
 
 std::size_t index::branches_of(device_id device, generation_id generation) const {

@@ -78,6 +78,7 @@ class index final : public causality, public past {
 
   /// Verifies the signature, judges, and stores what counts or is quarantined. Of an invalid entry
   /// only its hash is kept; a waiting one is not stored (its verdict says what to fetch first).
+  /// One whose past the database does not give any more waits as well; `state` remembers why.
   [[nodiscard]] added add(const entry& e, const ledger::view& ledger);
   /// The verdict alone, signature included; changes nothing.
   [[nodiscard]] verdict judge(const entry& e, const ledger::view& ledger) const;
@@ -135,6 +136,11 @@ class index final : public causality, public past {
       const entry_hash& hash) const;
   /// The number of branches of all feeds: it grows with each new generation and fork.
   [[nodiscard]] std::size_t branches() const;
+  /// True when an entry with that header, which is not held, begins a branch: a generation, or a
+  /// fork beside what follows its predecessor already.
+  [[nodiscard]] bool begins_branch(const header& h) const;
+  /// How many branches, and so heads, each device has.
+  [[nodiscard]] std::map<device_id, std::size_t> heads_by_device() const;
   /// The branches of a generation: 0 unknown, 1 a chain, more after forks.
   [[nodiscard]] std::size_t branches_of(device_id device, generation_id generation) const;
 
@@ -145,8 +151,9 @@ class index final : public causality, public past {
  private:
   struct judged;
   [[nodiscard]] judged judge_all(const entry& e, const ledger::view& ledger) const;
-  void store(const entry& e, const judged& j, added& out);
-  [[nodiscard]] records::branch_record branch_for(const entry& e, std::optional<fork>& forked);
+  [[nodiscard]] expected<void> store(const entry& e, const judged& j, added& out);
+  [[nodiscard]] expected<records::branch_record> branch_for(const entry& e,
+                                                            std::optional<fork>& forked);
   [[nodiscard]] std::uint64_t cut_of(const records::branch_record& b,
                                      std::span<const ledger::removal> removals) const;
   void recut(std::vector<records::branch_record> branches, const ledger::view& ledger,

@@ -232,6 +232,7 @@ expected<reordered> journal::sign(const entry& e, const ledger::view& ledger) {
   const auto done = feeds_.add(e, ledger);
   auto j = load_or_begin(state, device_, random_);
   const auto p = records::load_pending(state, first->number);
+  if (!p || !done.fresh) return fail(errc::damaged, "a pending entry cannot be read");
   for (std::uint64_t i = 0; i < first->operations; ++i)
     state.erase(records::operation_key(first->number, i));
   state.erase(records::key('n', first->number));

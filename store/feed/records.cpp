@@ -284,6 +284,14 @@ std::vector<branch_record> branches_of(const db::view& state, device_id device,
   return out;
 }
 
+void visit_generations(const db::view& state, const std::function<void(const device_id&)>& visit) {
+  state.scan(key('g'), {}, [&](bytes_view at, bytes_view) {
+    if (at.size() > device_id::size)
+      if (const auto device = device_id::from(at.subspan(1, device_id::size))) visit(*device);
+    return true;
+  });
+}
+
 std::uint64_t reach(const db::view& state, const branch_record& b, std::uint64_t until) {
   if (b.tip_arrival < until) return b.tip.seq.value + 1;
   auto low = b.first.value;  // arrivals grow along a branch: the first one at or beyond `until`

@@ -121,6 +121,8 @@ void save(db::view& state, std::uint64_t number, std::uint64_t index, const oper
 [[nodiscard]] std::vector<branch_record> all_branches(const db::view& state);
 [[nodiscard]] std::vector<branch_record> branches_of(const db::view& state, device_id device,
                                                      std::optional<generation_id> generation = {});
+/// Visits the device of every branch, without reading the branches.
+void visit_generations(const db::view& state, const std::function<void(const device_id&)>& visit);
 /// The first seq of the branch that was not held yet when `until` entries were.
 [[nodiscard]] std::uint64_t reach(const db::view& state, const branch_record& b,
                                   std::uint64_t until);

@@ -14,8 +14,8 @@ push::effects push::connected(std::vector<feed_head> frontier) {
   effects out;
   // What a replica holds it got after the objects, so a head that it names is durable.
   if (const auto last = journal_.last_signed())
-    if (delivery_->knows(feeds_, last->hash))
-      out.push_back(durable{feeds_.find(last->hash)->order});
+    if (const auto held = feeds_.find(last->hash); held && delivery_->knows(feeds_, last->hash))
+      out.push_back(durable{held->order});
   auto next = step();
   out.insert(out.end(), next.begin(), next.end());
   return out;
@@ -174,7 +174,7 @@ void push::load_batch() {
   std::set<object_id> needed;
   for (const auto& place : slice.places) {
     if (place.device != own_) continue;
-    next.last_own = feeds_.find(place.hash)->order;
+    if (const auto held = feeds_.find(place.hash)) next.last_own = held->order;
     if (!tuning_.objects_first) continue;
     const auto e = feeds_.find_entry(place.hash);
     const auto list = e ? feed::decode_needed(e->needed) : fail(errc::not_found);

@@ -145,6 +145,8 @@ received engine::receive(std::span<const feed::entry> entries) {
         verdict.standing = feed::standing::waiting;
         note_missing(out.lacks, verdict.missing);
         out.lacks_records = out.lacks_records || verdict.needs_ledger;
+      } else {
+        out.incidents.push_back({entry_incident::kind::invalid, e.head(), {}, verdict.reason});
       }
       continue;
     }
@@ -229,6 +231,7 @@ expected<std::optional<feed::entry>> engine::sign_next(const signing_key& author
   if (journal_.renewal_due(ledger_) != feed::renewal::none) begin_generation();
 
   const auto oldest = journal_.oldest();
+  if (!oldest) return fail(errc::damaged, "the oldest pending entry cannot be read");
   auto payload = encode_payload({pending_operations(*oldest)});
   KEYFOLD_TRY(auto e, feed::make_entry(journal_.draft_oldest(*head, *epoch, std::move(payload)),
                                        *key, author, random_));

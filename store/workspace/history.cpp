@@ -214,7 +214,7 @@ void past::describe_move(const move_operation& m, const event& e, past_change& o
   out.from = chain_at(e.node, e.at, false).names;
   bool was_deleted = out.from == out.path;  // out of a deleted folder, into its successor
   if (before && m.node == e.node) {
-    if (m.parent == before->parent && out.from.back() != m.name)
+    if (m.parent == before->parent && !out.from.empty() && out.from.back() != m.name)
       out.what = past_change::kind::renamed;
     delete_rows(e.node).visit(encode_order(before->order), [&](bytes_view sub, bytes_view) {
       const auto mark = order_at_end(sub);

@@ -107,7 +107,7 @@ bool editor::makes_cycle(node_id node, const placement& move) const {
   while (at != node) {
     if (at == root_node || !parent_counts(at, edge)) return false;
     const auto place = effective_placement(at, move.order);
-    if (!place) return false;
+    if (!place) return true;  // what made it was there just now: a read failed
     at = place->parent;
     edge = place->order;
   }

@@ -127,8 +127,8 @@ std::vector<shown_entry> projection::list(std::span<const node_id> folders) cons
     const auto& r = find(node);
     if (r.folder)
       merged[r.name].push_back(node);
-    else
-      files.push_back({node, &r, branches_of(*this, node)});
+    else if (auto branches = branches_of(*this, node); !branches.empty())  // else a read failed
+      files.push_back({node, &r, std::move(branches)});
   }
   std::map<std::string, shown_entry> entries;
   for (auto& [name, nodes] : merged) entries.emplace(name, folder_entry(name, std::move(nodes)));
@@ -148,7 +148,11 @@ std::optional<shown_entry> projection::find_child(std::span<const node_id> folde
       first = node;
   }
   if (!same.empty()) return folder_entry(name, std::move(same));
-  if (first) return naming::entry_of(name, {*first, &find(*first), branches_of(*this, *first)}, 0);
+  if (first) {
+    naming::file found{*first, &find(*first), branches_of(*this, *first)};
+    if (found.branches.empty()) return std::nullopt;  // a read failed
+    return naming::entry_of(name, found, 0);
+  }
   if (!may_be_made_up(name)) return std::nullopt;
   for (auto& entry : list(folders))
     if (entry.name == name) return std::move(entry);
