@@ -20,9 +20,9 @@ bool online(const device_actor_state& s) {
 workspace_actor start_workspace(self_pointer self, const workspace_id& id) {
   auto& s = self->state;
   const auto& o = *s.options;
-  auto child =
-      spawn_workspace(self->system(), {id, o.organization, o.user, o.device, o.key, o.objects},
-                      s.current, s.ledger, s.disk);
+  auto child = spawn_workspace(self->system(),
+                               {id, o.organization, o.user, o.device, o.key, o.objects, s.heads},
+                               s.current, s.ledger, s.disk);
   self->monitor(child);
   for (const auto& [number, replica] : s.replicas) self->send(child, replica);
   for (const auto& [device, since] : s.present) self->send(child, device_at_relay{device, true});

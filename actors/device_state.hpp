@@ -5,6 +5,7 @@
 #include "actors/peer.hpp"
 #include "net/discovery.hpp"
 #include "store/incident/witness.hpp"
+#include "store/replica/heads.hpp"
 
 namespace keyfold::actors {
 
@@ -29,6 +30,7 @@ struct device_actor_state {
   link_facts relay;
   incident::witness witness;  ///< of what the relay says of its ledger, to us and to others
   std::map<workspace_id, workspace_actor> workspaces;
+  std::shared_ptr<replica::head_counts> heads = std::make_shared<replica::head_counts>();
   std::map<invitation_token, exchange_actor> greeters;
   std::set<workspace_id> fallen;          ///< workspaces to be started again
   bool rebuilding = false;                ///< link, ledger or disk failed: all are started again

@@ -330,6 +330,7 @@ workspace_actor::behavior_type run(workspace_pointer self, const std::shared_ptr
   s.disk = from->disk;
   s.rebuilding = is_rebuilding(*s.options.objects.store, s.options.workspace);
   load_unshared(s);
+  s.options.heads->note(s.engine.feeds(), s.ledger);
   take_ledger(self, from->ledger);
   const auto folder = mirrored_folder(s);
   if (folder && s.rebuilding)

@@ -3,6 +3,7 @@
 
 #include "actors/interfaces.hpp"
 #include "actors/objects.hpp"
+#include "store/replica/heads.hpp"
 
 namespace keyfold::actors {
 
@@ -13,6 +14,7 @@ struct workspace_options {
   device_id device;
   signing_key key;
   object_services objects;
+  std::shared_ptr<replica::head_counts> heads;  ///< of all workspaces of the device
 };
 
 /// It runs on a thread of its own, since it writes to disk. A folder that was mirrored before is

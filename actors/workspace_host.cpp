@@ -82,9 +82,11 @@ class host {
   static std::optional<replica::push_answer> take(workspace_pointer self,
                                                   replica::replica_number from,
                                                   const std::vector<feed::entry>& entries) {
-    const auto got = take_batch(self, from, entries);
+    auto& s = state_of(self);
+    const auto allowed = s.options.heads->admit(s.engine.feeds(), s.ledger, entries);
+    const auto got = take_batch(self, from, std::span(entries).first(allowed));
     if (!got) return std::nullopt;
-    return replica::answer_push(state_of(self).engine.feeds(), entries, got->verdicts, got->lacks,
+    return replica::answer_push(s.engine.feeds(), entries, got->verdicts, got->lacks,
                                 !got->lacks_keys.empty());
   }
   static result told(const replica::push_answer& answer) {

@@ -244,6 +244,7 @@ std::optional<workspace::received> take_batch(workspace_pointer self, replica::r
   report(s, result.incidents, {entries, replica == nullptr ? std::nullopt : replica->device});
   note_holders(s, from, entries);
   if (!commit(self)) return std::nullopt;
+  s.options.heads->note(s.engine.feeds(), s.ledger);
   return result;
 }
 

@@ -10,8 +10,8 @@
 namespace keyfold::ledger {
 
 /// Limits of the relay's own, so that nobody can make himself unrevokable: the frontiers of a user
-/// must fit into one certificate. The relay's feed core keeps to max_heads_of_user over all
-/// workspaces.
+/// must fit into one certificate. max_heads_of_user is over all workspaces; devices keep to it for
+/// what they take of each other (store/replica/heads.hpp).
 inline constexpr std::size_t max_heads_of_user = 2000;
 inline constexpr std::size_t max_writable_workspaces = 1000;
 

@@ -16,6 +16,7 @@
 #include "store/relay/limiter.hpp"
 #include "store/relay/signer.hpp"
 #include "store/replica/deliver.hpp"
+#include "store/replica/heads.hpp"
 
 namespace keyfold::relay {
 
@@ -207,8 +208,8 @@ class organization {
   void tell_presence(device_id device, bool online, session_number but, effects& out) const;
   [[nodiscard]] expected<std::vector<feed::entry>> decode_entries(
       std::span<const bytes> entries) const;
-  [[nodiscard]] expected<void> check_heads(workspace_id workspace,
-                                           std::span<const feed::entry> entries);
+  [[nodiscard]] expected<std::span<const feed::entry>> admissible(
+      workspace_id workspace, std::span<const feed::entry> entries, timestamp now);
   void count_heads(const replica::taken& result);
   /// How many entries stand before the first that a fence keeps out.
   [[nodiscard]] std::size_t unfenced(workspace_id workspace, std::span<const feed::entry> entries,

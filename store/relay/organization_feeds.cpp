@@ -89,24 +89,17 @@ expected<std::vector<feed::entry>> organization::decode_entries(
   return out;
 }
 
-/// A revocation names all heads of a user in one certificate, so there must not be too many of
-/// them.
-expected<void> organization::check_heads(workspace_id workspace,
-                                         std::span<const feed::entry> entries) {
-  std::map<user_id, std::uint64_t> fresh;
-  for (const auto& e : entries) {
-    const auto author = ledger_.find_device(e.header.device);
-    if (!author || feeds_.index(workspace).holds(e.hash)) continue;
-    const auto before =
-        e.header.seq.value == 0
-            ? std::nullopt
-            : feeds_.index(workspace).find_at(e.header.device, e.header.generation, e.header.seq);
-    if (e.header.seq.value == 0 || before) ++fresh[author->user];
-  }
-  for (const auto& [user, count] : fresh)
-    if (feeds_.heads_of(user) + count > ledger::max_heads_of_user)
-      return fail(errc::too_many_heads, "a user with too many feeds; nobody could revoke him");
-  return {};
+/// The entries that may be taken now, from the front.
+expected<std::span<const feed::entry>> organization::admissible(
+    workspace_id workspace, std::span<const feed::entry> entries, timestamp now) {
+  const auto within = replica::within_heads(feeds_.index(workspace), ledger_, entries,
+                                            [&](user_id user) { return feeds_.heads_of(user); });
+  if (within.count == 0 && !entries.empty())
+    return fail(errc::too_many_heads, "a user with too many feeds; nobody could revoke him");
+  const auto allowed = entries.first(std::min(within.count, unfenced(workspace, entries, now)));
+  if (allowed.empty() && !entries.empty())
+    return fail(errc::fenced, "this user's right to write is about to be taken");
+  return allowed;
 }
 
 void organization::count_heads(const replica::taken& result) {
@@ -138,10 +131,7 @@ answered<organization::pushed> organization::push(session_number session, worksp
     KEYFOLD_CHECK(require_present());
     KEYFOLD_CHECK(require_writer(workspace, who.user));
     KEYFOLD_TRY(const auto entries, decode_entries(encoded));
-    KEYFOLD_CHECK(check_heads(workspace, entries));
-    const auto allowed = std::span(entries).first(unfenced(workspace, entries, now));
-    if (allowed.empty() && !entries.empty())
-      return fail(errc::fenced, "this user's right to write is about to be taken");
+    KEYFOLD_TRY(const auto allowed, admissible(workspace, entries, now));
     const auto result = replica::take(feeds_.index(workspace), ledger_, allowed);
     count_heads(result);
     if (!result.fresh.empty()) tell_feed(workspace, session, result, out);

@@ -23,6 +23,10 @@ push_answer answer_push(const feed::index& feeds, std::span<const feed::entry> e
                                     [&](const auto& e) { return !feeds.holds(e.hash); });
   out.accepted = static_cast<std::size_t>(lacking - entries.begin());
   if (out.accepted > 0 || lacking == entries.end()) return out;
+  if (verdicts.empty()) {
+    out.refusal = error{errc::too_many_heads, "a user with too many feeds"};
+    return out;
+  }
   const auto& verdict = verdicts.front();
   if (verdict.standing == feed::standing::invalid) {
     out.refusal = error{verdict.reason, "an entry breaks a rule"};

@@ -18,8 +18,9 @@ struct push_answer {
   std::optional<error> refusal;   ///< when the first is not held
   std::vector<entry_hash> lacks;  ///< with `errc::lacks_entries`
 };
-/// What was pushed has been taken as far as could be: `verdicts` are those of `entries`, in their order; `lacks`
-/// what has to come first; `lacks_keys` that some are under keys which are not held yet.
+/// What was pushed has been taken as far as could be: `verdicts` are those of `entries`, in their order, up to the first
+/// that head_counts::admit() kept out; `lacks` what has to come first; `lacks_keys` that some are under keys which are
+/// not held yet.
 [[nodiscard]] push_answer answer_push(const feed::index& feeds,
                                       std::span<const feed::entry> entries,
                                       std::span<const feed::verdict> verdicts,

@@ -233,6 +233,26 @@ TEST_CASE("nobody makes himself unrevokable by feeds without end") {
   CHECK(taken == ledger::max_heads_of_user);
 }
 
+TEST_CASE("a push is taken up to the entry that would be one feed too many") {
+  papers w;
+  std::vector<feed::entry> all;
+  for (std::size_t i = 0; i < ledger::max_heads_of_user; ++i) {
+    w.new_generation(w.bob, w.workspace);
+    all.push_back(w.write(w.bob, w.workspace));
+  }
+  const std::span before(all.begin(), all.end() - 1);
+  for (std::size_t at = 0; at < before.size(); at += max_push_entries) {
+    const auto part = before.subspan(at, std::min(max_push_entries, before.size() - at));
+    REQUIRE(w.push(w.bob_session, w.workspace, {part.begin(), part.end()}).answer);
+  }
+  w.new_generation(w.bob, w.workspace);
+  const auto beyond = w.write(w.bob, w.workspace);
+  const auto alices = w.write(w.org.alice, w.workspace);
+  const auto pushed = w.push(w.alice_session, w.workspace, {alices, all.back(), beyond});
+  CHECK(pushed.answer.value().accepted == 2);
+  CHECK(code(w.push(w.alice_session, w.workspace, {beyond}).answer) == errc::too_many_heads);
+}
+
 TEST_CASE("behind a fence nothing new of that user is taken, until it falls or his role is taken") {
   papers w;
   const auto first = w.write(w.bob, w.workspace);
