@@ -43,10 +43,12 @@ expected<organization_actor> find(self_pointer self, const organization_id& id) 
   return started;
 }
 
-net::hello_answer greet_creator(registry_state& s, const net::hello& hello) {
+expected<net::hello_answer> greet_creator(registry_state& s, const net::hello& hello) {
   const auto& key = s.options.identity.receipt_key;
-  const auto said = s.core.greet_creator(hello.organization, hello.nonce, key, system_random());
-  return {net::protocol_version, said.statement_bytes, said.signature, key.public_key().encode()};
+  KEYFOLD_TRY(const auto said,
+              s.core.greet_creator(hello.organization, hello.nonce, key, system_random()));
+  return net::hello_answer{net::protocol_version, said.statement_bytes, said.signature,
+                           key.public_key().encode()};
 }
 
 expected<std::optional<invitation::creation_token>> token_of(
@@ -132,9 +134,7 @@ registry_actor::behavior_type registry(self_pointer self,
   });
   return {
       [self](const find_organization& r) { return find(self, r.id); },
-      [self](const open_session& r) {
-        return expected<net::hello_answer>(greet_creator(state_of(self), r.hello));
-      },
+      [self](const open_session& r) { return greet_creator(state_of(self), r.hello); },
       [self](const session_request& r) { return answer_request(state_of(self), r); },
       [self](list_organizations) { return state_of(self).core.list(); },
       [self](const make_creation_link& r) { return make_link(state_of(self), r.name); },

@@ -219,9 +219,10 @@ expected<registry::moved> registry::adopt(const move& request, const std::string
   return out;
 }
 
-ledger::signed_statement registry::greet_creator(organization_id id, const hash32& nonce,
-                                                 const signing_key& receipt_key,
-                                                 random_source& random) const {
+expected<ledger::signed_statement> registry::greet_creator(organization_id id, const hash32& nonce,
+                                                           const signing_key& receipt_key,
+                                                           random_source& random) const {
+  if (find(id)) return fail(errc::organization_exists, "the organization is here already");
   // The organization does not exist, so there is no counter of its own yet; nothing is ever held
   // against a statement about a head of zero under an incarnation used once.
   ledger::statement said;

@@ -84,9 +84,11 @@ class registry {
   /// What is in memory of moves may not be what the disk says.
   void forget_moves() { moving_.reset(); }
   /// The relay's word to a creator, who needs the receipt key before he can sign a genesis.
-  [[nodiscard]] ledger::signed_statement greet_creator(organization_id id, const hash32& nonce,
-                                                       const signing_key& receipt_key,
-                                                       random_source& random) const;
+  /// `errc::organization_exists`: of one that it has, the relay says no other height than the true one.
+  [[nodiscard]] expected<ledger::signed_statement> greet_creator(organization_id id,
+                                                                 const hash32& nonce,
+                                                                 const signing_key& receipt_key,
+                                                                 random_source& random) const;
   /// `errc::organization_unknown`. The shell tells the organization's core too.
   [[nodiscard]] expected<void> set_frozen(organization_id id, bool frozen);
 

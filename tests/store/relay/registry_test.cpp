@@ -115,8 +115,15 @@ TEST_CASE("an organization is frozen and thawed, lastingly") {
 TEST_CASE("a creator is greeted with the receipt key before there is a ledger") {
   desk d;
   const auto nonce = d.org.random().id<hash32>();
-  const auto said = d.book.greet_creator({{1}}, nonce, d.org.relay, d.org.random());
+  const auto said = d.book.greet_creator({{1}}, nonce, d.org.relay, d.org.random()).value();
   CHECK(ledger::verify_statement(said.statement_bytes, said.signature, d.org.relay.public_key()));
   CHECK(said.statement.hash.is_zero());
   CHECK(said.statement.nonce == nonce);
+}
+
+TEST_CASE("nobody is greeted as the creator of an organization that is there") {
+  desk d(true);
+  const auto id = d.create("wonderland", {}).value().id;
+  CHECK(code(d.book.greet_creator(id, {}, d.org.relay, d.org.random())) ==
+        errc::organization_exists);
 }
