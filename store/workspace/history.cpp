@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "store/workspace/names.hpp"
+
 namespace keyfold::workspace {
 namespace {
 
@@ -79,7 +81,10 @@ past::chain past::chain_at(node_id node, const entry_order& at, bool including) 
       node = root_node;
     } else {
       const auto placed = effective_placement(node, bound);
-      const auto place = placed ? place_of(*placed) : std::nullopt;
+      auto place = placed ? place_of(*placed) : std::nullopt;
+      const auto& r = find(node);
+      if (!place && r.exists && !placement_rows(node).get(encode_order(r.created)))
+        place = place_name{recovered_node, nameless_file(node)};  // a write made it
       if (!place) break;
       out.names.push_back(place->name);
       node = place->parent;

@@ -90,6 +90,15 @@ std::vector<node_id> lookup::nodes_split_off(version_id version) const {
   return out;
 }
 
+std::optional<entry_order> lookup::first_write(node_id node) const {
+  std::optional<entry_order> out;
+  state_.scan(key_of(table::writes, node), {}, [&](bytes_view key, bytes_view) {
+    out = order_at_end(key);
+    return false;
+  });
+  return out;
+}
+
 std::vector<written_version> lookup::current_versions(node_id node) const {
   std::vector<written_version> out;
   current_rows(node).visit({}, [&](bytes_view version, bytes_view order) {

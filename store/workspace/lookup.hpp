@@ -60,6 +60,8 @@ class lookup {
   [[nodiscard]] bool belongs(const version_use& use, version_id version, node_id node) const;
   [[nodiscard]] std::vector<node_id> nodes_split_off(version_id version) const;
   [[nodiscard]] std::vector<written_version> current_versions(node_id node) const;
+  /// Of all writes to the node, void ones too, the one of lowest order.
+  [[nodiscard]] std::optional<entry_order> first_write(node_id node) const;
   /// What replaced, dropped or split off versions of a node.
   struct ending {
     version_id version;

@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t longest_character = 4;
 constexpr std::size_t device_characters = 4;
+constexpr std::size_t node_characters = 8;
 
 /// Where EXT begins; the name's size when there is none.
 std::size_t extension_of(std::string_view name) {
@@ -62,6 +63,10 @@ std::string conflict_name(std::string_view name, device_id author, std::int64_t 
       " (conflict, " + to_text(author).substr(0, device_characters) + ", " + minute_of(written_ms);
   if (number > 1) suffix += ", " + std::to_string(number);
   return with_suffix(name, suffix + ")");
+}
+
+std::string nameless_file(node_id node) {
+  return "file " + to_text(node).substr(0, node_characters);
 }
 
 std::string numbered_name(std::string_view name, std::uint64_t number) {

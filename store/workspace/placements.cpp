@@ -28,11 +28,12 @@ void editor::settle_creation(node_id node) {
     created = found;
     return false;
   });
+  const auto order = created ? std::optional(created->order) : first_write(node);
   auto& r = records_.edit(node);
   const auto before = r;
-  r.exists = created.has_value();
+  r.exists = order.has_value();
   r.folder = created && created->what == placement::origin::folder;
-  r.created = created ? created->order : entry_order{};
+  r.created = order.value_or(entry_order{});
   r.origin = {};
   if (created && !r.folder)
     if (const auto o = operation_at(r.created); o && std::holds_alternative<split_operation>(*o))

@@ -1,6 +1,7 @@
 // Where nodes stand: links between parents and children, the sums along them, and what survives
 // deletes.
 #include "store/workspace/editor.hpp"
+#include "store/workspace/names.hpp"
 
 namespace keyfold::workspace {
 
@@ -17,8 +18,9 @@ record editor::placed_record(node_id node) const {
   }
   const auto place = effective_placement(node);
   r.placed = place ? place->order : r.created;
-  r.wanted_parent = place ? place->parent : node_id{};
+  r.wanted_parent = place ? place->parent : recovered_node;
   r.parent = parent_counts(r.wanted_parent, r.placed) ? r.wanted_parent : recovered_node;
+  if (!place) r.name = nameless_file(node);
   const auto o = operation_at(r.placed);
   if (o)
     std::visit(

@@ -27,7 +27,7 @@ struct sums {
 };
 
 struct record {
-  bool exists = false;  ///< a create or split of it counts
+  bool exists = false;  ///< a create or split of it counts, or a write to it
   bool folder = false;
   bool linked = false;     ///< stands among its parent's children, and in its sums
   bool contested = false;  ///< its last move is void

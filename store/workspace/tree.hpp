@@ -4,13 +4,15 @@
 // same on all devices.
 //
 // Rules (O(x) is the place of an operation in the total order):
-//   creation   the create or split of lowest order that makes the node; without one it does not
-//   exist, and
-//              moves before it are void
+//   creation   the create or split of lowest order that makes the node; without one, its write of
+//   lowest order
+//              makes it a file (what made it does not count); without that it does not exist. Moves
+//              before it are void
 //   place      the last effective placement (creation or move). A folder's move is void when the
 //   new parent
 //              lies in the folder itself as of that order. A parent counts when it is a folder made
-//              before the placement; else the node shows under `Recovered/`
+//              before the placement; else the node shows under `Recovered/`, and so does a file that
+//              a write made, under a name of its id
 //   delete     D marks a node while O(D) > O(its last placement) and D's author knew that
 //   placement. D hides
 //              x when an ancestor or x itself is marked by D, D's author knew the creation and the

@@ -51,7 +51,8 @@ void model::replay(const operation& o, const entry_order& at) {
   const auto create = [&](const node_nonce& nonce, bool folder, node_id parent,
                           const std::string& name, version_id origin) {
     const auto id = make_node_id(test_workspace, at.device, nonce);
-    if (nodes_.contains(id)) return;
+    if (const auto found = nodes_.find(id); found != nodes_.end() && !found->second.nameless)
+      return;
     node n;
     n.folder = folder;
     n.created = n.last = at;
@@ -76,6 +77,13 @@ void model::replay(const operation& o, const entry_order& at) {
   } else if (const auto* d = std::get_if<delete_operation>(&o)) {
     all_deletes_[d->node].push_back(at);
   } else if (const auto* w = std::get_if<write_operation>(&o)) {
+    if (!nodes_.contains(w->node)) {
+      auto& n = nodes_[w->node];
+      n.nameless = true;
+      n.created = n.placed = n.last = at;
+      n.parent = recovered_node;
+      n.name = nameless_file(w->node);
+    }
     if (!writes_.emplace(w->version, write{at, *w}).second) return;
     for (const auto& version : w->replaces)
       if (version != w->version) ended_.emplace(w->node, version);

@@ -21,6 +21,7 @@ class model {
  private:
   struct node {
     bool folder = false;
+    bool nameless = false;  ///< a write made it
     entry_order created;
     version_id origin;
     entry_order placed;

@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "store/workspace/names.hpp"
 #include "tests/store/workspace/world.hpp"
 
 using namespace keyfold;
@@ -218,6 +219,47 @@ TEST_CASE("what stands in a folder that does not count shows under Recovered") {
   shown.apply(s.entries[0]);
   CHECK_FALSE(shown->find(strings{"Recovered"}));
   CHECK(shown->find(strings{"docs", "a.txt"}));
+}
+
+TEST_CASE("what is written to a file whose making does not count shows under Recovered") {
+  scene s;
+  const auto file = s.file(alice, root_node, "a.txt");
+  s.meet();
+  const auto edit = s.write(bob, file, {});
+  tree_fixture shown(s);
+  for (const auto& e : s.entries) shown.apply(e);
+  shown.retract(s.entries[0]);
+  shown.retract(s.entries[1]);
+  const auto name = nameless_file(file);
+  const auto found = shown->find(strings{"Recovered", name});
+  REQUIRE(found);
+  CHECK(found->version->version == edit);
+  CHECK(shown->path_of(file) == strings{"Recovered", name});
+  CHECK(shown->count().files == 1);
+  const auto past = shown->history_at(strings{"Recovered", name}, 10);
+  REQUIRE(past.changes.size() == 1);
+  CHECK(past.changes[0].path == strings{"Recovered", name});
+
+  shown.apply(s.entries[0]);
+  CHECK_FALSE(shown->find(strings{"Recovered"}));
+  CHECK(shown->find(strings{"a.txt"})->version->version == edit);
+}
+
+TEST_CASE("a file whose making does not count can be moved and deleted") {
+  scene s;
+  const auto file = s.file(alice, root_node, "a.txt");
+  s.meet();
+  s.write(bob, file, {});
+  s.move(bob, file, root_node, "b.txt");
+  tree_fixture shown(s);
+  for (const auto& e : s.entries) shown.apply(e);
+  shown.retract(s.entries[0]);
+  CHECK(shown->find(strings{"b.txt"}));
+  shown.retract(s.entries[3]);
+  CHECK(shown->find(strings{"Recovered", nameless_file(file)}));
+  s.remove(bob, file);
+  shown.apply(s.entries[4]);
+  CHECK(dump(*shown).empty());
 }
 
 TEST_CASE("a version id used a second time is void, whichever came first") {
