@@ -114,6 +114,7 @@ expected<branch_record> index::branch_for(const entry& e, std::optional<fork>& f
     const auto others = records::branches_of(state_, h.device, h.generation);
     if (!others.empty()) sibling = records::load_place(state_, others.front().number, {0});
   } else {
+    // Both are there, since the verdict has found them; unless the disk fails now: then nothing of this is committed.
     const auto prev = records::load_meta(state_, h.prev);
     auto parent = prev ? records::load_branch(state_, prev->branch) : std::nullopt;
     if (!parent) return fail(errc::damaged, "what an entry builds on cannot be read");
@@ -122,7 +123,8 @@ expected<branch_record> index::branch_for(const entry& e, std::optional<fork>& f
     fresh.start = parent->start;
     sibling = records::load_place(state_, parent->number, h.seq);
   }
-  if (sibling) forked = fork{{h.device, h.generation, h.seq, sibling->hash}, e.head()};
+  if (sibling && sibling->hash != e.hash)
+    forked = fork{{h.device, h.generation, h.seq, sibling->hash}, e.head()};
   auto count = records::load_counters(state_);
   fresh.number = count.branches++;
   records::save(state_, count);

@@ -125,10 +125,11 @@ std::vector<shown_entry> projection::list(std::span<const node_id> folders) cons
   std::vector<naming::file> files;
   for (const auto& node : shown_children(folders)) {
     const auto& r = find(node);
-    if (r.folder)
+    if (r.folder) {
       merged[r.name].push_back(node);
-    else if (auto branches = branches_of(*this, node); !branches.empty())  // else a read failed
+    } else if (auto branches = branches_of(*this, node); !branches.empty()) {
       files.push_back({node, &r, std::move(branches)});
+    }  // else what was written there cannot be read: the disk fails
   }
   std::map<std::string, shown_entry> entries;
   for (auto& [name, nodes] : merged) entries.emplace(name, folder_entry(name, std::move(nodes)));
@@ -149,9 +150,9 @@ std::optional<shown_entry> projection::find_child(std::span<const node_id> folde
   }
   if (!same.empty()) return folder_entry(name, std::move(same));
   if (first) {
-    naming::file found{*first, &find(*first), branches_of(*this, *first)};
-    if (found.branches.empty()) return std::nullopt;  // a read failed
-    return naming::entry_of(name, found, 0);
+    auto branches = branches_of(*this, *first);
+    if (branches.empty()) return std::nullopt;  // as in list()
+    return naming::entry_of(name, {*first, &find(*first), std::move(branches)}, 0);
   }
   if (!may_be_made_up(name)) return std::nullopt;
   for (auto& entry : list(folders))
