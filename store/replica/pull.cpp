@@ -47,6 +47,11 @@ pull::effects pull::ledger_pulled() {
   return waited ? start_over() : effects{};
 }
 
+pull::effects pull::ledger_advanced() {
+  asked_ledger_ = false;
+  return ledger_pulled();
+}
+
 std::vector<feed_head> pull::behind() const {
   std::vector<feed_head> out;
   std::copy_if(remote_.begin(), remote_.end(), std::back_inserter(out), [&](const auto& head) {

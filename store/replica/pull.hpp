@@ -49,8 +49,10 @@ class pull {
   [[nodiscard]] bool streaming() const { return state_ == state::streaming; }
   /// Entries were taken, as far as could be.
   [[nodiscard]] effects received(const arrived& batch);
-  /// The ledger was pulled, or advanced otherwise.
+  /// The ledger was pulled as far as the replica has it.
   [[nodiscard]] effects ledger_pulled();
+  /// The ledger has more than before, perhaps as a part of what is being pulled: what still lacks may come yet.
+  [[nodiscard]] effects ledger_advanced();
 
   /// Heads that the replica said it holds and that are not held here yet: what sync still waits for.
   [[nodiscard]] std::vector<feed_head> behind() const;
