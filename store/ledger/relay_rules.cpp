@@ -79,6 +79,23 @@ bool may_have_bodies(const state& s, user_id user, const std::optional<workspace
   return workspace != nullptr && may_read(workspace->role_of(user));
 }
 
+namespace {
+
+/// A certificate of a workspace that somebody may know who cannot read there any more: he could until then.
+bool was_reader_until(const state& s, user_id user, workspace_id workspace, ledger_seq seq) {
+  const auto* known = s.organization().user(user);
+  if (known == nullptr || known->revoked || seq.value == 0) return false;
+  return s.complete_at(workspace, seq) && may_read(s.role_at(workspace, user, {seq.value - 1}));
+}
+
+bool had_a_role(const state& s, user_id user, workspace_id workspace) {
+  const auto* known = s.organization().user(user);
+  const auto* fold = s.workspace(workspace);
+  return known != nullptr && !known->revoked && fold != nullptr && fold->roles().contains(user);
+}
+
+}  // namespace
+
 std::vector<ledger_seq> positions_about(const state& s, workspace_id workspace) {
   auto out = s.positions(workspace);
   for (const auto& [seq, user] : s.organization().revocations()) {
@@ -111,12 +128,10 @@ record strip_for(const state& s, ledger_seq seq, user_id user) {
       c.attached.rows = c.attached.earlier = std::nullopt;
     return out;
   }
-  const auto* changed = b != nullptr ? std::get_if<role_changed>(&b->what) : nullptr;
-  const bool removes_him =
-      changed != nullptr && changed->user == user && changed->role == role::none;
-  // Who is removed learns it, and which of his entries still count.
+  // Who is removed learns it, which of his entries still count, and all before it, without which he could not judge it;
+  // but no keys.
   c.attached.rows = c.attached.earlier = std::nullopt;
-  if (removes_him) return out;
+  if (c.header.scope && was_reader_until(s, user, *c.header.scope, seq)) return out;
   c.attached.frontier = std::nullopt;
   c.body = std::nullopt;
   return out;
@@ -124,7 +139,7 @@ record strip_for(const state& s, ledger_seq seq, user_id user) {
 
 expected<pulled> pull_for(const state& s, user_id user, ledger_seq from,
                           const std::optional<workspace_id>& workspace, std::size_t max) {
-  if (workspace && !may_have_bodies(s, user, workspace))
+  if (workspace && !may_have_bodies(s, user, workspace) && !had_a_role(s, user, *workspace))
     return fail(errc::role_insufficient, "no right to the certificates of that workspace");
   pulled out{s.head()->seq, {}};
   std::size_t size = 0;

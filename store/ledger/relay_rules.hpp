@@ -33,7 +33,7 @@ using accepted_heads = std::function<std::vector<feed_head>(workspace_id, user_i
 /// that name a frontier there. Ascending.
 [[nodiscard]] std::vector<ledger_seq> positions_about(const state& s, workspace_id workspace);
 /// The record at `seq` as `user` may have it: without body and attachments, or with those that are
-/// his. `seq` must be held.
+/// his: who could read in the workspace until then, the removal included, gets the body. `seq` must be held.
 [[nodiscard]] record strip_for(const state& s, ledger_seq seq, user_id user);
 
 inline constexpr std::size_t max_pull_bytes = 3584 * 1024;  ///< a message has 4 MiB
@@ -44,7 +44,7 @@ struct pulled {
   std::vector<bytes> records;  ///< encoded, as the reader may have them
 };
 /// The records from `from` on, at most `max` of them, within these bounds; with a workspace those of its scope, and the
-/// revocations about it: `errc::role_insufficient` for a user who may not have their bodies. Of a ledger
+/// revocations about it: `errc::role_insufficient` for a user who never had a role there. Of a ledger
 /// that is not empty.
 [[nodiscard]] expected<pulled> pull_for(const state& s, user_id user, ledger_seq from,
                                         const std::optional<workspace_id>& workspace,

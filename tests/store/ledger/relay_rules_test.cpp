@@ -168,6 +168,40 @@ TEST_CASE("who is removed gets the body that says so and his frontier, and nothi
   CHECK(bobs.lacking_bodies(o.bob.user).empty());
 }
 
+TEST_CASE("who was removed while he was away gets what changed until then, without keys") {
+  shared o;
+  const auto known = o.state.head()->seq;
+  o.share(o.alice, o.papers, o.carol, role::reader);
+  const auto rotated = o.rotate(o.alice, o.papers).certificate.header.seq;
+  const auto removed = o.share(o.alice, o.papers, o.bob, role::none, {o.head_of(o.bob, o.papers)})
+                           .certificate.header.seq;
+  o.share(o.alice, o.papers, o.carol, role::contributor);
+  CHECK_FALSE(strip_for(o.state, rotated, o.bob.user).certificate.attached.rows);
+  state bobs(o.state.id());
+  for (std::uint64_t seq = 0; seq <= known.value; ++seq) REQUIRE(bobs.add(o.records[seq]));
+  for (auto seq = known.next(); seq <= o.state.head()->seq; seq = seq.next())
+    REQUIRE(bobs.add(strip_for(o.state, seq, o.bob.user)));
+  CHECK(bobs.missing_body(o.papers) == removed.next());
+  CHECK(bobs.check_writable(o.papers, o.bob.user).error().code == errc::role_insufficient);
+  CHECK(bobs.removals(o.papers, o.bob.user).size() == 1);
+  CHECK(bobs.lacking_bodies(o.bob.user).empty());
+}
+
+TEST_CASE("who had headers alone when he was removed may still pull the bodies that were his") {
+  shared o;
+  const auto known = o.state.head()->seq;
+  const auto removed = o.share(o.alice, o.papers, o.bob, role::none, {o.head_of(o.bob, o.papers)})
+                           .certificate.header.seq;
+  CHECK(pull_for(o.state, o.carol.user, known, o.papers, 10).error().code ==
+        errc::role_insufficient);
+  const auto pulled = pull_for(o.state, o.bob.user, removed, o.papers, 10).value();
+  REQUIRE(pulled.records.size() == 1);
+  CHECK(decode_record(pulled.records[0])->certificate.body);
+  o.revoke(o.bob);
+  CHECK(pull_for(o.state, o.bob.user, removed, o.papers, 10).error().code ==
+        errc::role_insufficient);
+}
+
 TEST_CASE("the parts of a revocation go to the members of each workspace") {
   shared o;
   const auto music = o.create_workspace(o.bob, "music");
