@@ -114,7 +114,6 @@ expected<branch_record> index::branch_for(const entry& e, std::optional<fork>& f
     const auto others = records::branches_of(state_, h.device, h.generation);
     if (!others.empty()) sibling = records::load_place(state_, others.front().number, {0});
   } else {
-    // Both are there, since the verdict has found them; unless the disk fails now: then nothing of this is committed.
     const auto prev = records::load_meta(state_, h.prev);
     auto parent = prev ? records::load_branch(state_, prev->branch) : std::nullopt;
     if (!parent) return fail(errc::damaged, "what an entry builds on cannot be read");

@@ -110,8 +110,8 @@ class organization {
   [[nodiscard]] answered<std::vector<feed::feed_head>> subscribe(
       session_number session, workspace_id workspace, std::vector<feed::feed_head> frontier);
   /// The next entries for the session, about `max_bytes`, which count as delivered; none: it has
-  /// everything. `errc::not_subscribed` or `errc::role_insufficient` (then it is not subscribed any
-  /// more).
+  /// everything. `errc::not_subscribed`, or `errc::role_insufficient`: it stays subscribed, and gets the rest when its
+  /// user may read again.
   [[nodiscard]] expected<feed::slice> deliver(session_number session, workspace_id workspace,
                                               std::size_t max_bytes);
   /// The signed heads of a user's feeds, as a frontier attachment; for who may read there, and
@@ -218,6 +218,7 @@ class organization {
                    effects& out) const;
   void tell_feed(workspace_id workspace, session_number from, const replica::taken& result,
                  effects& out);
+  void tell_waiting(workspace_id workspace, const std::optional<user_id>& user, effects& out) const;
   void tell_greeters(const invitation_row& row, invitation_state state, effects& out) const;
   /// So that whoever squats in one side of a conduit is slowed down.
   [[nodiscard]] expected<void> count_open(const invitation_token& token, party role, timestamp now);

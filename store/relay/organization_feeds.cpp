@@ -32,10 +32,7 @@ expected<feed::slice> organization::deliver(session_number session, workspace_id
   auto& subscriptions = sessions_.at(session).subscriptions;
   const auto found = subscriptions.find(workspace);
   if (found == subscriptions.end()) return fail(errc::not_subscribed, "not subscribed there");
-  if (auto allowed = require_reader(workspace, who.user); !allowed) {
-    subscriptions.erase(found);
-    return fail(allowed);
-  }
+  KEYFOLD_CHECK(require_reader(workspace, who.user));
   return found->second.next(feeds_.index(workspace), max_bytes);
 }
 
@@ -122,6 +119,15 @@ void organization::tell_feed(workspace_id workspace, session_number from,
   }
 }
 
+/// What came while they could not read waits for them: of that user's sessions, or of all.
+void organization::tell_waiting(workspace_id workspace, const std::optional<user_id>& user,
+                                effects& out) const {
+  for (const auto& [session, state] : sessions_)
+    if ((!user || state.who.user == *user) && state.subscriptions.contains(workspace) &&
+        require_reader(workspace, state.who.user))
+      out.push_back({session, news::feed_grew{workspace}});
+}
+
 answered<organization::pushed> organization::push(session_number session, workspace_id workspace,
                                                   std::span<const bytes> encoded, timestamp now,
                                                   push_refusal& refusal) {
@@ -198,7 +204,8 @@ void organization::tell_wanted(workspace_id workspace, session_number but,
                                std::vector<object_id> objects, effects& out) const {
   if (objects.empty()) return;
   for (const auto& [session, state] : sessions_)
-    if (session != but && state.subscriptions.contains(workspace))
+    if (session != but && state.subscriptions.contains(workspace) &&
+        require_reader(workspace, state.who.user))
       out.push_back({session, news::objects_wanted{workspace, objects}});
 }
 

@@ -32,7 +32,10 @@ void organization::after_append(const ledger::certificate& c, effects& out) {
   const auto* body = ledger_.effective_body_at(c.header.seq);
   const auto* revoked = body != nullptr ? std::get_if<ledger::user_revoked>(&body->what) : nullptr;
   const auto* role = body != nullptr ? std::get_if<ledger::role_changed>(&body->what) : nullptr;
-  if (role != nullptr) fences_.erase({*c.header.scope, role->user});
+  if (role != nullptr) {
+    fences_.erase({*c.header.scope, role->user});
+    tell_waiting(*c.header.scope, role->user, out);
+  }
   // What a removal quarantines is judged at once, so that deliveries and frontiers say the same.
   if (c.header.scope) (void)feeds_.index(*c.header.scope).reconsider(ledger_);
   if (revoked != nullptr) {
@@ -70,6 +73,8 @@ expected<bool> organization::take_back(bytes_view encoded, effects& out) {
   else
     incomplete_.insert(seq);
   after_append(r.certificate, out);
+  if (added.filled && r.certificate.header.scope)
+    tell_waiting(*r.certificate.header.scope, {}, out);
   return true;
 }
 

@@ -127,7 +127,21 @@ TEST_CASE("who loses his right to read is not delivered to any more") {
   w.org.share(w.org.alice, w.workspace, w.carol, ledger::role::none);
   w.sync();
   CHECK(code(w.core->deliver(w.carol_session, w.workspace, 1000)) == errc::role_insufficient);
-  CHECK(code(w.core->deliver(w.carol_session, w.workspace, 1000)) == errc::not_subscribed);
+  CHECK(code(w.core->deliver(w.carol_session, w.workspace, 1000)) == errc::role_insufficient);
+}
+
+TEST_CASE("who may read again is told, and gets what came meanwhile without subscribing anew") {
+  papers w;
+  REQUIRE(w.core->subscribe(w.carol_session, w.workspace, {}).answer);
+  w.org.share(w.org.alice, w.workspace, w.carol, ledger::role::none);
+  w.sync();
+  REQUIRE(w.push(w.alice_session, w.workspace, {w.write(w.org.alice, w.workspace)}).answer);
+  REQUIRE(code(w.core->deliver(w.carol_session, w.workspace, 1000)) == errc::role_insufficient);
+  w.org.share(w.org.alice, w.workspace, w.carol, ledger::role::reader);
+  w.sync();
+  CHECK(relay_world::told<news::feed_grew>(w.effects, w.carol_session).size() == 1);
+  CHECK(relay_world::told<news::feed_grew>(w.effects, w.bob_session).empty());
+  CHECK(w.delivered(w.carol_session).size() == 1);
 }
 
 TEST_CASE("only members subscribe") {
