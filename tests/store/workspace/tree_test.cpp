@@ -262,6 +262,25 @@ TEST_CASE("a file whose making does not count can be moved and deleted") {
   CHECK(dump(*shown).empty());
 }
 
+TEST_CASE("a file of which the write cannot be read does not show, and does no harm") {
+  scene s;
+  s.file(alice, root_node, "a.txt");
+  const auto store = db::memory_store();
+  db::transaction view(*store);
+  workspace::tree shown(view, test_workspace, {}, s);
+  tree_changes changes;
+  for (const auto& e : s.entries) shown.apply(e.order, e.operations, changes);
+  REQUIRE(shown.find(strings{"a.txt"}));
+  std::vector<bytes> log;
+  view.scan(bytes{'o'}, {}, [&](bytes_view key, bytes_view) {
+    log.push_back(to_bytes(key));
+    return true;
+  });
+  for (const auto& key : log) view.erase(key);
+  CHECK(shown.list(std::vector{root_node}).empty());
+  CHECK_FALSE(shown.find(strings{"a.txt"}));
+}
+
 TEST_CASE("a version id used a second time is void, whichever came first") {
   scene s;
   const auto a = s.file(alice, root_node, "a");
