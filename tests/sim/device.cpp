@@ -89,19 +89,45 @@ void device::start_workspace() {
   running_->workspace = std::move(made);
   for (const auto& [link, state] : running_->links)
     if (running_->workspace && state.open)
-      running_->workspace->replica_up(
-          link, state.other == 0 ? std::nullopt
-                                 : std::optional(world_.device_at(state.other).who.device));
+      running_->workspace->replica_up(link, device_of(state.other));
+  for (const auto& each : running_->present)
+    if (running_->workspace) running_->workspace->note_at_relay(each, true);
 }
 
 void device::ledger_changed(const ledger_view& now) {
+  for (const auto& each : running_->witness.advanced(now->state))
+    world_.judge.report(number, incident::of_relay(each, wall_ms()));
+  const auto life = lives;
   if (running_->workspace)
     running_->workspace->take_ledger(now);
   else if (ended_workspaces_.empty())
     start_workspace();
+  if (!running_ || lives != life) return;
   for (const auto& [link, state] : running_->links)
     if (state.open && state.other != 0)
-      world_.net.send(link, number, {0, event(sim::ledger_advanced{now->state.head()->seq})});
+      world_.net.send(link, number, {0, event(sim::ledger_advanced{last_receipt()})});
+}
+
+ledger::signed_statement device::last_receipt() const {
+  const auto& state = running_->ledger.now()->state;
+  return state.record_at(state.head()->seq)->receipt;
+}
+
+std::optional<device_id> device::device_of(node_number other) const {
+  return other == 0 ? std::nullopt : std::optional(world_.device_at(other).who.device);
+}
+
+bool device::examine(const ledger::signed_statement& said) {
+  const auto& state = running_->ledger.now()->state;
+  const auto verified = ledger::verify_statement(said.statement_bytes, said.signature,
+                                                 state.organization().receipt_key());
+  if (!verified) {
+    world_.judge.incident(number, "a statement that is not the relay's");
+    return false;
+  }
+  const auto found = running_->witness.heard(state, *verified);
+  for (const auto& each : found) world_.judge.report(number, incident::of_relay(each, wall_ms()));
+  return std::ranges::none_of(found, [](const auto& e) { return ledger::convicts(e.what); });
 }
 
 // -- links ----------------------------------------------------------------------------------------
@@ -153,16 +179,24 @@ void device::link_up(link_number link, node_number other) {
 
 void device::say_hello(link_number link) {
   const auto nonce = random_->id<hash32>();
-  const auto head = running_->ledger.now()->state.head()->seq;
-  ask(link, sim::hello{nonce, head}, [this, link, nonce](const answer& got) {
+  ask(link, sim::hello{nonce}, [this, link, nonce](const answer& got) {
     const auto found = running_->links.find(link);
     if (found == running_->links.end()) return;
-    if (found->second.other == 0) return greeted_by_relay(link, nonce, got);
-    if (!std::holds_alternative<sim::stored>(got)) return;
-    found->second.open = true;
-    if (running_->workspace)
-      running_->workspace->replica_up(link, world_.device_at(found->second.other).who.device);
+    found->second.other == 0 ? greeted_by_relay(link, nonce, got) : greeted_by_device(link, got);
   });
+}
+
+void device::greeted_by_device(link_number link, const answer& got) {
+  const auto* greeted = std::get_if<sim::greeted>(&got);
+  if (greeted == nullptr) return;
+  if (!examine(greeted->said)) return world_.net.cut(link);
+  auto& state = running_->links.at(link);
+  state.open = true;
+  const auto life = lives;
+  if (running_->workspace) running_->workspace->replica_up(link, device_of(state.other));
+  if (!running_ || lives != life) return;
+  if (greeted->said.statement.seq > running_->ledger.now()->state.head()->seq)
+    running_->ledger.refresh(link);
 }
 
 void device::greeted_by_relay(link_number link, const hash32& nonce, const answer& got) {
@@ -175,17 +209,21 @@ void device::greeted_by_relay(link_number link, const hash32& nonce, const answe
     world_.net.cut(link);
     return dial_later(no != nullptr && no->why.code == errc::user_is_revoked);
   }
-  const auto& key = running_->ledger.now()->state.organization().receipt_key();
-  const auto said =
-      ledger::verify_statement(greeted->said.statement_bytes, greeted->said.signature, key);
-  if (!said || said->statement.nonce != nonce)
-    return world_.judge.incident(number, "a greeting that is not the relay's");
-  if (const auto found = running_->ledger.now()->state.evidence_against(*said))
-    world_.judge.evidence(number, found->what);
+  if (greeted->said.statement.nonce != nonce)
+    return world_.judge.incident(number, "a greeting that answers another");
+  (void)examine(greeted->said);
   running_->backoff_ms = 200;
-  running_->online = running_->links.at(link).open = true;
-  running_->ledger.refresh(link);
-  if (running_->workspace) running_->workspace->replica_up(link, std::nullopt);
+  running_->online = true;
+  // A relay that was restored from a backup gets the ledger before the feeds.
+  running_->ledger.refresh(
+      link,
+      [this, link](bool) {
+        const auto found = running_->links.find(link);
+        if (relay() != link || found == running_->links.end()) return;
+        found->second.open = true;
+        if (running_->workspace) running_->workspace->replica_up(link, std::nullopt);
+      },
+      true);
 }
 
 void device::link_down(link_number link) {
@@ -205,6 +243,7 @@ void device::link_down(link_number link) {
   if (!running_ || running_->relay != link) return;
   running_->relay.reset();
   running_->online = false;
+  running_->present.clear();
   dial_later();
 }
 
@@ -233,13 +272,21 @@ void device::hear(link_number link, node_number from, const message& m) {
 }
 
 void device::hear_event(link_number link, const event& e) {
-  if (const auto* grown = std::get_if<sim::ledger_advanced>(&e))
-    if (running_->relay == link || grown->head > running_->ledger.now()->state.head()->seq)
-      if (running_->links.at(link).open) running_->ledger.refresh(link);
+  if (const auto* grown = std::get_if<sim::ledger_advanced>(&e)) {
+    const bool is_relay = running_->relay == link;
+    const bool good = examine(grown->receipt);
+    if (!good && !is_relay) return world_.net.cut(link);
+    if (is_relay ? running_->online : running_->links.at(link).open) running_->ledger.refresh(link);
+  }
   if (const auto* entries = std::get_if<sim::feed_advanced>(&e))
     if (running_->workspace) running_->workspace->take_entries(link, entries->entries);
   if (const auto* wanted = std::get_if<sim::objects_wanted>(&e))
     if (running_->workspace) running_->workspace->put_again(link, wanted->objects);
+  if (const auto* said = std::get_if<sim::presence>(&e)) {
+    said->online ? (void)running_->present.insert(said->device)
+                 : (void)running_->present.erase(said->device);
+    if (running_->workspace) running_->workspace->note_at_relay(said->device, said->online);
+  }
   if (std::holds_alternative<sim::ended>(e)) world_.net.cut(link);
 }
 
@@ -252,9 +299,8 @@ void device::hear_request(link_number link, node_number from, std::uint64_t id,
     world_.net.send(link, number, {id, std::move(a)});
   };
   if (!admitted(from)) return world_.net.cut(link);
-  if (const auto* greeting = std::get_if<sim::hello>(&what)) {
-    reply(sim::stored{});
-    if (greeting->head > running_->ledger.now()->state.head()->seq) running_->ledger.refresh(link);
+  if (std::holds_alternative<sim::hello>(what)) {
+    reply(sim::greeted{last_receipt()});
   } else if (const auto* wanted = std::get_if<sim::pull_ledger>(&what)) {
     pull_for(from, *wanted, reply);
   } else if (running_->workspace) {
@@ -269,7 +315,7 @@ void device::pull_for(node_number from, const sim::pull_ledger& what,
   auto pulled = ledger::pull_for(running_->ledger.now()->state, admitted(from)->user, what.from,
                                  what.of_workspace ? std::optional(world_.workspace) : std::nullopt,
                                  what.max);
-  reply(pulled ? answer(sim::records{std::move(pulled->records)})
+  reply(pulled ? answer(sim::records{std::move(pulled->records), pulled->head, {}})
                : answer(sim::refused{pulled.error(), {}}));
 }
 

@@ -1,6 +1,7 @@
 // A device: what its disk keeps, and, while it runs, its shells. A crash ends the shells; everything else begins from disk.
 #pragma once
 
+#include "store/incident/witness.hpp"
 #include "tests/sim/cast.hpp"
 #include "tests/sim/chronicle.hpp"
 #include "tests/sim/plan.hpp"
@@ -71,7 +72,8 @@ class device {
   // What the user remembers.
   std::vector<seen_item> seen;
   std::set<std::vector<std::string>> paths_seen;
-  std::uint64_t contents = 0;  ///< made here
+  std::uint64_t contents = 0;       ///< made here
+  std::set<object_id> own_objects;  ///< the objects of these
   [[nodiscard]] random_source& content_random() { return *random_; }
 
  private:
@@ -79,12 +81,14 @@ class device {
     node_number other = 0;
     std::map<std::uint64_t, then> waiting;
     std::uint64_t last_request = 0;
-    bool open = false;  ///< both sides know each other
+    bool open = false;  ///< both sides know each other; the relay has the ledger that is here
   };
   struct running {
     explicit running(device& of) : ledger(of) {}
     ledger_shell ledger;
+    incident::witness witness;
     std::unique_ptr<workspace_shell> workspace;
+    std::set<device_id> present;  ///< at the relay
     std::map<link_number, link_state> links;
     link_number dialed = 0;  ///< is being opened to the relay
     std::optional<link_number> relay;
@@ -95,6 +99,11 @@ class device {
   void dial_later(bool background = false);
   void say_hello(link_number link);
   void greeted_by_relay(link_number link, const hash32& nonce, const answer& got);
+  void greeted_by_device(link_number link, const answer& got);
+  /// The relay's word, as somebody brings it; false: it convicts the relay.
+  [[nodiscard]] bool examine(const ledger::signed_statement& said);
+  [[nodiscard]] ledger::signed_statement last_receipt() const;
+  [[nodiscard]] std::optional<device_id> device_of(node_number other) const;
   void dial_devices();
   void hear_request(link_number link, node_number from, std::uint64_t id, const request& what);
   void pull_for(node_number from, const sim::pull_ledger& what,

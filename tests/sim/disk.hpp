@@ -60,6 +60,11 @@ class object_files {
   [[nodiscard]] expected<void> put(const object_id& id, shared data);
   [[nodiscard]] expected<void> sync();
   void lose_power();
+  /// Has what `other` has, and nothing else.
+  void restore(const object_files& other) {
+    files_ = other.files_;
+    unsynced_.clear();
+  }
   disk_health* health = nullptr;  ///< of the disk that they lie on
 
  private:

@@ -1,10 +1,11 @@
-// What the ledger actor is in a device: the verified ledger, pulled from the relay or another device, and statements that
-// are made anew after a lost race (actors/ledger.cpp).
+// What the ledger actor is in a device: the verified ledger, pulled from the relay or another device; a relay brought
+// forward that lost records; and statements that are made anew after a lost race (actors/ledger.cpp).
 #pragma once
 
 #include <deque>
 
 #include "store/ledger/author.hpp"
+#include "store/ledger/forward.hpp"
 #include "store/ledger/log.hpp"
 #include "tests/sim/network.hpp"
 
@@ -28,10 +29,10 @@ class ledger_shell {
   [[nodiscard]] expected<void> load(const std::shared_ptr<const ledger::state>& known);
 
   [[nodiscard]] const ledger_view& now() const { return current_; }
-  /// Brings the ledger up to what is known at the other end, the relay's or a device's; `then` hears whether that went
-  /// well.
+  /// Brings the ledger up to what is known at the other end, the relay's or a device's, and the relay's up to this one;
+  /// `then` hears whether that went well. `greeted`: the relay has just greeted us.
   void refresh(
-      link_number link, const std::function<void(bool)>& then = [](bool) {});
+      link_number link, const std::function<void(bool)>& then = [](bool) {}, bool greeted = false);
   using done = std::function<void(const expected<void>&)>;
   void append(statement make, done then);
 
@@ -45,14 +46,21 @@ class ledger_shell {
   struct pull {
     link_number link;
     std::vector<std::function<void(bool)>> waiting;
+    bool greeted = false;      ///< the last record is compared too
+    bool has_records = false;  ///< it has been asked for all after the head
+    bool again = false;        ///< somebody came after that
+    bool comparing = false;    ///< where two lines part
   };
   void begin_pull();
   void pull_records();
   void pull_bodies();
-  void request(ledger_seq from, bool of_workspace, const std::function<void()>& next);
+  void bring_forward();
+  void request(sim::request what, const std::function<void()>& next);
+  void failed(const error& why);
   [[nodiscard]] expected<void> take_all(const std::vector<bytes>& list);
   [[nodiscard]] expected<void> take(const ledger::record& r);
   [[nodiscard]] expected<void> publish();
+  void report(const ledger::record& added) const;
   void end_pull(bool well);
   void append_first();
   void end_statement(const expected<void>& result);
@@ -66,6 +74,9 @@ class ledger_shell {
   ledger_view current_;
   std::deque<pull> pulls_;
   std::set<workspace_id> withheld_;
+  sim::records said_;  ///< by the replica, of itself
+  ledger::forward forward_;
+  std::set<ledger_seq> refusals_told_;
   std::deque<queued> statements_;
 };
 

@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "store/ledger/fence.hpp"
+#include "store/ledger/forward.hpp"
 #include "store/ledger/receipt.hpp"
 #include "tests/sim/disk.hpp"
 
@@ -15,7 +16,6 @@ using ledger::feed_head;
 // Requests.
 struct hello {
   hash32 nonce;
-  ledger_seq head;  ///< what the asking side knows of the ledger
 };
 struct pull_ledger {
   ledger_seq from;
@@ -24,6 +24,10 @@ struct pull_ledger {
 };
 struct append {
   bytes certificate;
+};
+/// Records that the relay gave a receipt for, and lost.
+struct put_records {
+  std::vector<bytes> list;
 };
 struct subscribe {
   std::vector<feed_head> frontier;
@@ -46,18 +50,23 @@ struct put {
 struct get {
   object_id object;
 };
-using request = std::variant<hello, pull_ledger, append, subscribe, heads, push, have, put, get>;
+using request =
+    std::variant<hello, pull_ledger, append, put_records, subscribe, heads, push, have, put, get>;
 
 // Answers.
 struct refused {
   error why;
   std::vector<entry_hash> lacks;
 };
+/// Of the relay a hello statement, of a device the receipt of its head.
 struct greeted {
   ledger::signed_statement said;
 };
+/// Of a pull, and without a list of a put: what the replica holds and lacks.
 struct records {
   std::vector<bytes> list;
+  ledger_seq head;
+  std::vector<ledger::lack> lacking;
 };
 struct receipted {
   bytes receipt;
@@ -84,7 +93,7 @@ using answer = std::variant<refused, greeted, records, receipted, subscribed, si
 
 // Events.
 struct ledger_advanced {
-  ledger_seq head;
+  ledger::signed_statement receipt;  ///< of the new head
 };
 struct feed_advanced {
   std::vector<bytes> entries;
@@ -92,11 +101,16 @@ struct feed_advanced {
 struct objects_wanted {
   std::vector<object_id> objects;
 };
+/// Whether a device is connected with the relay.
+struct presence {
+  device_id device;
+  bool online = false;
+};
 /// The session is over, and why.
 struct ended {
   error why;
 };
-using event = std::variant<ledger_advanced, feed_advanced, objects_wanted, ended>;
+using event = std::variant<ledger_advanced, feed_advanced, objects_wanted, presence, ended>;
 
 struct message {
   std::uint64_t id = 0;  ///< of a request and its answer

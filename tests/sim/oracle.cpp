@@ -72,6 +72,11 @@ bool has_lost_right(world& w, const deed& one) {
          !ledger::may_write(ledger.role_at(w.workspace, author.who.user, ledger.head()->seq));
 }
 
+/// It shows changes that stay there, since the right to write was taken before they could be sent.
+bool keeps_changes(device& d) {
+  return !d.workspace()->engine().journal().empty() && !ledger::may_write(d.workspace()->role());
+}
+
 }  // namespace
 
 std::vector<std::string> dump(const workspace::engine& engine) {
@@ -106,8 +111,14 @@ void oracle::entry_incident(std::size_t device, const workspace::entry_incident&
                             : ""));
 }
 
-void oracle::evidence(std::size_t device, ledger::contradiction what) {
-  if (ledger::convicts(what)) incident(device, "two statements of the relay contradict each other");
+void oracle::report(std::size_t device, const keyfold::incident::report& r) {
+  using keyfold::incident::kind;
+  const auto what = std::string(keyfold::incident::to_string(r.what));
+  if (keyfold::incident::convicts(r.what))
+    throw broken_promise{"d" + std::to_string(device) + " convicts without cause: " + what};
+  if (r.what == kind::relay_restored && world_.relay->was_restored())
+    return world_.say("d" + std::to_string(device) + " notices that the relay was restored");
+  incident(device, what);
 }
 
 // -- at rest --------------------------------------------------------------------------------------
@@ -287,9 +298,13 @@ void oracle::check() {
   for (const auto& d : world_.devices) check_removed(*d);
   if (able.empty()) return;
   check_standings(able);
-  check_convergence(able);
-  check_saved(*able.front());
-  check_deleted(*able.front());
+  auto even = able;
+  std::erase_if(even, [](auto* d) { return keeps_changes(*d); });
+  if (!even.empty()) {
+    check_convergence(even);
+    check_saved(*even.front());
+    check_deleted(*even.front());
+  }
   for (auto* d : able) check_bytes(*d);
   world_.log.note(world_.events.now(), "judged",
                   {able.size(), dump(able.front()->workspace()->engine()).size()});

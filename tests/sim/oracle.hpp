@@ -4,7 +4,7 @@
 #include <set>
 #include <string>
 
-#include "store/ledger/receipt.hpp"
+#include "store/incident/incident.hpp"
 #include "store/workspace/engine.hpp"
 
 namespace keyfold::sim {
@@ -24,7 +24,8 @@ class oracle {
   // What happens on the way. Without somebody who lies, none of it may.
   void incident(std::size_t device, const std::string& what);
   void entry_incident(std::size_t device, const workspace::entry_incident& what);
-  void evidence(std::size_t device, ledger::contradiction what);
+  /// What a device would keep in its book. Nobody here signs what he must not, so nobody may be convicted.
+  void report(std::size_t device, const incident::report& r);
 
   /// Everything is healed and at rest.
   void check();

@@ -52,14 +52,22 @@ constexpr weight ledger_weights[] = {{kind::grant, 10},
                                      {kind::revoke, 2},
                                      {kind::add_device, 4},
                                      {kind::rotate, 3}};
-constexpr weight fault_weights[] = {
-    {kind::crash, 8},           {kind::crash_at_effect, 12}, {kind::cut, 12},
-    {kind::block, 10},          {kind::unblock, 8},          {kind::disk_full, 3},
-    {kind::disk_fails, 3},      {kind::disk_good, 8},        {kind::clock_jumps, 4},
-    {kind::slow_network, 3},    {kind::relay_crash, 4},      {kind::relay_crash_at_effect, 6},
-    {kind::relay_disk_fails, 2}};
-constexpr weight lie_weights[] = {
-    {kind::relay_lies, 10}, {kind::relay_restored, 3}, {kind::rebel, 2}};
+constexpr weight fault_weights[] = {{kind::crash, 8},
+                                    {kind::crash_at_effect, 12},
+                                    {kind::cut, 12},
+                                    {kind::block, 10},
+                                    {kind::unblock, 8},
+                                    {kind::disk_full, 3},
+                                    {kind::disk_fails, 3},
+                                    {kind::disk_good, 8},
+                                    {kind::clock_jumps, 4},
+                                    {kind::slow_network, 3},
+                                    {kind::relay_crash, 4},
+                                    {kind::relay_crash_at_effect, 6},
+                                    {kind::relay_disk_fails, 2},
+                                    {kind::relay_restored, 8},
+                                    {kind::disk_bad_reads, 3}};
+constexpr weight lie_weights[] = {{kind::relay_lies, 10}, {kind::rebel, 2}};
 
 template <std::size_t N>
 kind pick(const weight (&weights)[N], random_source& random) {

@@ -119,10 +119,12 @@ void relay_node::tell(const relay::effects& effects) {
     if (!core_) return;
     if (!sessions_.contains(effect.to)) continue;
     if (const auto* grown = std::get_if<relay::news::ledger_advanced>(&effect.what))
-      if (!lies.hides_ledger) send_event(effect.to, sim::ledger_advanced{grown->head});
+      if (!lies.hides_ledger) send_event(effect.to, sim::ledger_advanced{grown->receipt});
     if (std::holds_alternative<relay::news::feed_grew>(effect.what)) deliver(effect.to);
     if (const auto* wanted = std::get_if<relay::news::objects_wanted>(&effect.what))
       send_event(effect.to, sim::objects_wanted{wanted->objects});
+    if (const auto* said = std::get_if<relay::news::presence>(&effect.what))
+      send_event(effect.to, sim::presence{said->device, said->online});
     if (const auto* over = std::get_if<relay::news::ended>(&effect.what)) {
       send_event(effect.to, sim::ended{over->why});
       sessions_.erase(effect.to);
@@ -168,13 +170,28 @@ void relay_node::distort(node_number to, std::vector<bytes>& entries) {
 }
 
 void relay_node::back_up() {
-  if (core_) backup_.emplace(database.contents(), core_->ledger().size());
+  if (core_ && !is_behind()) backup_.emplace(backup{database.contents(), objects, core_->ledger()});
+}
+
+/// Some device holds every record that would be lost, whole, and is one that the restored relay lets in.
+bool relay_node::can_be_brought_forward(const ledger::state& from) const {
+  const auto& now = core_->ledger();
+  return std::ranges::any_of(world_.devices, [&](const auto& d) {
+    if (!d->runs() || d->rebel || !from.find_device(d->who.device)) return false;
+    const auto& own = d->ledger().now()->state;
+    if (own.head() != now.head() || now.organization().user(d->who.user)->revoked) return false;
+    for (auto seq = from.head()->seq.next(); seq <= now.head()->seq; seq = seq.next())
+      if (!ledger::complete(own, seq)) return false;
+    return true;
+  });
 }
 
 bool relay_node::restore_backup() {
-  if (!core_ || !backup_ || backup_->second != core_->ledger().size()) return false;
+  if (!core_ || !backup_ || is_behind() || !can_be_brought_forward(backup_->ledger)) return false;
+  if (backup_->ledger.head() != core_->ledger().head()) lost_until_ = core_->ledger().head()->seq;
   lose_power(0);
-  database.restore(backup_->first);
+  database.restore(backup_->database);
+  objects.restore(backup_->objects);
   world_.net.cut_all(0);
   return true;
 }
@@ -202,9 +219,17 @@ struct relay_node::handler {
         link, q.from, q.of_workspace ? std::optional(r.world_.workspace) : std::nullopt, q.max);
     if (!pulled) return refuse(pulled.error());
     if (r.lies.hides_ledger) pulled->records.clear();
-    r.reply(link, id, sim::records{std::move(pulled->records)});
+    r.reply(link, id, sim::records{std::move(pulled->records), pulled->head, r.core_->lacks()});
+  }
+  void operator()(const sim::put_records& q) {
+    auto done = r.core_->put(link, q.list);
+    if (!done.answer) return refuse(done.answer.error(), {}, std::move(done.effects));
+    r.reply(link, id, sim::records{{}, done.answer->head, r.core_->lacks()},
+            std::move(done.effects));
   }
   void operator()(const sim::append& q) {
+    // It would give a second receipt for a position: two lines of the ledger, between which a person decides.
+    if (r.is_behind()) return refuse({errc::timed_out, "no answer"});
     auto done = r.core_->append(link, q.certificate);
     if (!done.answer) return refuse(done.answer.error(), {}, std::move(done.effects));
     r.reply(link, id, sim::receipted{*done.answer}, std::move(done.effects));

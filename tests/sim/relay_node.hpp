@@ -36,9 +36,14 @@ class relay_node {
   void link_down(link_number link);
   void hear(link_number link, node_number from, const message& m);
 
-  /// A backup of its disk; and back to it, if its ledger has not grown since. False: it has.
+  /// A backup of its disk; and back to it. False: there is none, or nobody could bring what would be lost.
   void back_up();
   [[nodiscard]] bool restore_backup();
+  [[nodiscard]] bool was_restored() const { return lost_until_.has_value(); }
+  /// It was restored, and has not got back all records that it gave receipts for.
+  [[nodiscard]] bool is_behind() const {
+    return lost_until_ && (!core_ || core_->ledger().head()->seq < *lost_until_);
+  }
 
   [[nodiscard]] relay::organization& core() { return *core_; }
   [[nodiscard]] bool holds(const object_id& object) const { return objects.has(object); }
@@ -73,8 +78,15 @@ class relay_node {
   std::unique_ptr<relay::organization> core_;
   std::map<link_number, session> sessions_;
   std::vector<std::function<void(const expected<void>&)>> after_commit_;
-  std::optional<std::pair<disk::pairs, std::size_t>> backup_;  ///< with the size of its ledger
-  std::vector<std::vector<bytes>> sent_;                       ///< for replays
+  struct backup {
+    disk::pairs database;
+    object_files objects;
+    ledger::state ledger;
+  };
+  [[nodiscard]] bool can_be_brought_forward(const ledger::state& from) const;
+  std::optional<backup> backup_;
+  std::optional<ledger_seq> lost_until_;  ///< the last record that a restoring lost
+  std::vector<std::vector<bytes>> sent_;  ///< for replays
 };
 
 }  // namespace keyfold::sim

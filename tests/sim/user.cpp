@@ -65,13 +65,12 @@ void user::journalled(deed d) {
   deeds_.push_back(device_.all().story.begin(std::move(d)));
 }
 
-/// The versions that show as one with it; itself when it is not shown any more.
-std::vector<version_id> user::same_as(const workspace::item& what, bool shown_only) const {
+/// The versions that show as one with it; none when it is not shown there any more.
+std::vector<version_id> user::same_as(const workspace::item& what) const {
   for (const auto& branch : engine_.tree().branches(what.node))
     if (std::binary_search(branch.same.begin(), branch.same.end(), what.version))
       return branch.same;
-  if (shown_only || what.version.is_zero()) return {};
-  return {what.version};
+  return {};
 }
 
 void user::add_above(const std::vector<std::string>& path, deed& d) const {
@@ -104,6 +103,7 @@ expected<workspace::node_content> user::make_content(std::string& text) {
   KEYFOLD_CHECK(
       device_.objects.put(sealed.id(), std::make_shared<const bytes>(to_bytes(sealed.data()))));
   KEYFOLD_CHECK(device_.objects.sync());
+  device_.own_objects.insert(sealed.id());
   workspace::file_content out;
   out.size = text.size();
   out.mtime_ns = static_cast<std::int64_t>(random.below(1'000'000)) * 1'000'000;
@@ -147,7 +147,7 @@ bool user::edit(std::uint64_t a) {
   if (!content) return false;
   auto d = begin();
   const auto over = item_of(item->entry);
-  const auto same = same_as(over, false);
+  const auto same = same_as(over);  // of what is not there any more this is a copy
   d.covers = {same.begin(), same.end()};
   d.above.insert(over.node);
   add_above(item->path, d);
@@ -172,7 +172,7 @@ bool user::move(std::uint64_t a, std::uint64_t b) {
     cover_folder(item->entry.merged, {}, inside);
     d.touches = inside.above;
   } else {
-    const auto same = same_as(what, true);
+    const auto same = same_as(what);
     const auto branches = engine_.tree().branches(what.node);
     if (!branches.empty() && branches.front().same != same)  // a copy: its twins go
       d.covers = {same.begin(), same.end()};
@@ -252,7 +252,7 @@ bool user::remove(std::uint64_t a, std::uint64_t b) {
         cover_folder(there->merged, seen, d);
       }
     } else {
-      const auto same = same_as(what, true);
+      const auto same = same_as(what);
       d.covers = {same.begin(), same.end()};
     }
     if (device_.all().has(bug::deletes_unseen, device_))

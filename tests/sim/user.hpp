@@ -17,7 +17,7 @@ class user {
   [[nodiscard]] const seen_item* pick(bool folders, bool files, std::uint64_t by) const;
   [[nodiscard]] deed begin() const;
   void journalled(deed d);
-  [[nodiscard]] std::vector<version_id> same_as(const workspace::item& what, bool shown_only) const;
+  [[nodiscard]] std::vector<version_id> same_as(const workspace::item& what) const;
   void add_above(const std::vector<std::string>& path, deed& d) const;
   void cover_folder(std::span<const node_id> merged, const workspace::engine::seen_by_user& seen,
                     deed& d) const;

@@ -114,8 +114,36 @@ bool workspace_shell::commit() {
   return !dead_;
 }
 
-void workspace_shell::note(const std::vector<workspace::entry_incident>& incidents) {
-  for (const auto& i : incidents) of_.all().judge.entry_incident(of_.number, i);
+/// The report of what is wrong with an entry; nullopt where that is no incident.
+std::optional<incident::report> workspace_shell::report_of(
+    const workspace::entry_incident& what, std::span<const feed::entry> entries) const {
+  using flaw = workspace::entry_incident::kind;
+  const auto& feeds = engine_->feeds();
+  const auto now = of_.wall_ms();
+  if (what.what == flaw::payload_damaged)
+    return incident::of_damaged_payload(of_.all().organization, of_.all().workspace, what.entry,
+                                        what.why, now);
+  if (what.what == flaw::feed_forked) {
+    const auto first = feeds.find_entry(what.other->hash);
+    const auto second = feeds.find_entry(what.entry.hash);
+    if (!first || !second) return std::nullopt;
+    return incident::of_fork(*first, *second, now);
+  }
+  const auto found = std::ranges::find(entries, what.entry.hash, &feed::entry::hash);
+  if (what.what != flaw::invalid || found == entries.end()) return std::nullopt;
+  const auto header_of = [&](const entry_hash& hash) -> std::optional<bytes> {
+    const auto held = feeds.find_entry(hash);
+    return held ? std::optional(held->header_bytes) : std::nullopt;
+  };
+  return incident::of_invalid(*found, what.why, header_of, now);
+}
+
+void workspace_shell::note(const std::vector<workspace::entry_incident>& incidents,
+                           std::span<const feed::entry> entries) {
+  for (const auto& each : incidents) {
+    of_.all().judge.entry_incident(of_.number, each);
+    if (const auto found = report_of(each, entries)) of_.all().judge.report(of_.number, *found);
+  }
 }
 
 // -- replicas -------------------------------------------------------------------------------------
@@ -180,7 +208,46 @@ void workspace_shell::replica_down(link_number link) {
   auto* replica = find(link);
   if (replica == nullptr) return;
   if (replica->entitled) end_exchange(*replica);
+  if (replica->is_relay()) {
+    at_relay_.clear();
+    left_to_author_.clear();
+  }
   replicas_.erase(link);
+}
+
+replica_link* workspace_shell::relay() {
+  const auto found =
+      std::ranges::find_if(replicas_, [](const auto& each) { return each.second.is_relay(); });
+  return found == replicas_.end() ? nullptr : &found->second;
+}
+
+void workspace_shell::note_at_relay(const device_id& device, bool there) {
+  if (dead_) return;
+  if (there) {
+    at_relay_.insert(device);
+    return;
+  }
+  at_relay_.erase(device);
+  auto* at = relay();
+  const bool matters = left_to_author_.erase(device) > 0;
+  if (!matters || at == nullptr || !at->push_connected) return;
+  // It may have gone before it had brought everything: what the relay holds is asked anew.
+  at->push = make_push(true);
+  at->push_connected = at->push_idle = false;
+  carry_out(*at, at->pull.connected());
+}
+
+/// Whoever is given an entry, or made it, has it; and the relay gets it of its author, if that one is there.
+void workspace_shell::note_holders(link_number from, std::span<const feed::entry> entries) {
+  for (const auto& e : entries) {
+    if (!engine_->feeds().holds(e.hash)) continue;
+    for (auto& [link, replica] : replicas_) {
+      const bool has_it = link == from || replica.device == e.header.device;
+      const bool gets_it = !has_it && replica.is_relay() && at_relay_.contains(e.header.device);
+      if (gets_it) left_to_author_.insert(e.header.device);
+      if (has_it || gets_it) replica.push->came_from_replica(e.hash);
+    }
+  }
 }
 
 void workspace_shell::ask(replica_link& replica, request what,
@@ -196,9 +263,7 @@ void workspace_shell::subscribe(replica_link& replica, const std::vector<feed_he
     const auto* there = std::get_if<sim::subscribed>(&got);
     if (there == nullptr) {  // it may not have heard yet who may read here
       from.pull.disconnected();
-      retry_later(from, instant{from.next_retry_ms});
-      from.next_retry_ms = std::min<std::int64_t>(2 * from.next_retry_ms, 30'000);
-      return;
+      return retry_later(from);
     }
     from.pull.subscribed(there->frontier);
     if (std::exchange(from.push_connected, true)) return;
@@ -220,13 +285,14 @@ void workspace_shell::take_ledger(const ledger_view& now) {
   const auto before = ledger_.now->state.head();
   if (before && *now->state.head() < *before) return;
   ledger_.now = now;
-  note(engine_->ledger_advanced());
+  const auto incidents = engine_->ledger_advanced();
   if (!commit()) return;
+  note(incidents);
   for (auto& [link, replica] : replicas_) {
     if (dead_) return;
     review(replica);
     if (!replica.entitled) continue;
-    carry_out(replica, replica.pull.ledger_pulled());
+    carry_out(replica, replica.pull.ledger_advanced());
     if (replica.push_connected) carry_out(replica, replica.push->ledger_advanced());
   }
 }
@@ -237,19 +303,14 @@ std::optional<workspace::received> workspace_shell::take_batch(
   if (leave_open) view_.loses = [](bytes_view key) { return key.size() == 2 && key[1] == 'j'; };
   auto result = engine_->receive(entries);
   if (leave_open) view_.loses = {};
-  note(result.incidents);
-  for (const auto& e : entries) {
-    if (!engine_->feeds().holds(e.hash)) continue;
-    for (auto& [link, replica] : replicas_)  // whoever gives an entry, or made it, has it
-      if (link == from || replica.device == e.header.device)
-        replica.push->came_from_replica(e.hash);
-  }
+  note_holders(from, entries);
   for (const auto& head : result.fresh)
     if (const auto held = engine_->feeds().find(head.hash)) {
       auto& last = known_[head.device];
       last = std::max(last, held->order.lamport);
     }
   if (!commit()) return std::nullopt;
+  note(result.incidents, entries);
   return result;
 }
 
@@ -307,7 +368,7 @@ void workspace_shell::rotate() {
                           if (rotated)
                             carry_out(replica, replica.push->retry());
                           else
-                            retry_later(replica, instant{2000});
+                            retry_later(replica);
                         }
                       }));
 }
@@ -317,10 +378,16 @@ bool workspace_shell::stalled_for_good(const replica_link& replica) const {
          (replica.stalled && !ledger::may_write(role()));
 }
 
-void workspace_shell::retry_later(const replica_link& replica, instant delay) {
+/// One timer at a time, or each failure would begin others.
+void workspace_shell::retry_later(replica_link& replica) {
+  if (std::exchange(replica.retry_planned, true)) return;
+  const instant delay{replica.next_retry_ms};
+  replica.next_retry_ms = std::min<std::int64_t>(2 * replica.next_retry_ms, 30'000);
   of_.after(delay, mine([this, link = replica.link] {
               auto* still = find(link);
-              if (still == nullptr || !still->entitled) return;
+              if (still == nullptr) return;
+              still->retry_planned = false;
+              if (!still->entitled) return;
               if (still->push_connected)
                 carry_out(*still, still->push->retry());
               else
@@ -333,8 +400,7 @@ void workspace_shell::stall(replica_link& replica, const error& why) {
   replica.stalled = why;
   of_.all().log.note(of_.all().events.now(), to_string(why.code), {of_.number, replica.link});
   if (rotating_) return;
-  retry_later(replica, instant{replica.next_retry_ms});
-  replica.next_retry_ms = std::min<std::int64_t>(2 * replica.next_retry_ms, 30'000);
+  retry_later(replica);
 }
 
 void workspace_shell::sign(replica_link& replica, std::size_t count) {
@@ -384,13 +450,16 @@ struct push_effects {
   void operator()(const replica::sign_next& e) const { s.sign(at, e.count); }
   void operator()(const replica::push_entries& e) const { s.push_entries(at, e.entries); }
   void operator()(const replica::sync_ledger&) const {
-    if (leads_to_rebel(s.of_, at)) return;  // it would ask again and again, without a pause
-    s.refresh_then(at, [shell = &s](replica_link& from) {
+    // Without anything new, trying at once again would be refused again.
+    s.refresh_then(at, [shell = &s, before = s.ledger_.now](replica_link& from) {
+      if (shell->ledger_.now == before) return;
       shell->carry_out(from, from.push->ledger_advanced());
     });
   }
   void operator()(const replica::durable&) const {}
-  void operator()(const replica::object_missing&) const {
+  /// Of contents that others made, and that a file was given here before they came, the relay asks everybody.
+  void operator()(const replica::object_missing& e) const {
+    if (!s.of_.own_objects.contains(e.object)) return;
     s.of_.all().judge.incident(s.of_.number, "an own object is neither here nor at the relay");
   }
   void operator()(const replica::stalled& e) const { s.stall(at, e.reason); }
@@ -413,9 +482,11 @@ void workspace_shell::carry_out(replica_link& replica, const replica::pull::effe
     if (std::holds_alternative<replica::pull_ledger>(effect))
       refresh_then(replica,
                    [this](replica_link& from) { carry_out(from, from.pull.ledger_pulled()); });
-    // Suspected only: what is withheld for good shows when everything is at rest.
-    if (std::holds_alternative<replica::withheld>(effect))
-      of_.all().say(of_.name() + " thinks that entries are withheld");
+    const auto* withheld = std::get_if<replica::withheld>(&effect);
+    if (withheld != nullptr && replica.is_relay())
+      of_.all().judge.report(of_.number,
+                             incident::of_withheld(of_.all().organization, of_.all().workspace,
+                                                   withheld->entries, of_.wall_ms()));
   }
 }
 
@@ -441,6 +512,7 @@ void workspace_shell::mirror() {
     }
   };
   if (const auto root = engine_->find({})) walk(*root);
+  if (transaction_.failure()) return fail_over();  // what was read cannot be relied on
   lacks_objects_ = !wanted.empty();
   for (const auto& object : wanted)
     if (!dead_ && !replicas_.empty()) carry_out(fetch_.want(object, expected_object_size, 1));

@@ -2,6 +2,7 @@
 // actors/workspace.cpp and workspace_sync.cpp do things: commit, then send.
 #pragma once
 
+#include "store/incident/make.hpp"
 #include "store/replica/fetch.hpp"
 #include "store/replica/pull.hpp"
 #include "store/replica/push.hpp"
@@ -60,6 +61,7 @@ struct replica_link {
   bool push_idle = false;
   std::optional<error> stalled{};
   std::int64_t next_retry_ms = 2000;
+  bool retry_planned = false;
 
   [[nodiscard]] bool is_relay() const { return !device; }
 };
@@ -84,6 +86,8 @@ class workspace_shell {
   void replica_up(link_number link, const std::optional<device_id>& device);
   void replica_down(link_number link);
   void take_ledger(const ledger_view& now);
+  /// What a device writes that is connected with the relay, it brings there itself.
+  void note_at_relay(const device_id& device, bool there);
   /// Entries that the relay sent.
   void take_entries(link_number link, const std::vector<bytes>& entries);
   void put_again(link_number link, const std::vector<object_id>& objects);
@@ -103,10 +107,15 @@ class workspace_shell {
   void end_exchange(replica_link& replica);
   [[nodiscard]] std::unique_ptr<replica::push> make_push(bool objects_first);
   void fail_over();
-  void note(const std::vector<workspace::entry_incident>& incidents);
+  void note(const std::vector<workspace::entry_incident>& incidents,
+            std::span<const feed::entry> entries = {});
+  void note_holders(link_number from, std::span<const feed::entry> entries);
+  [[nodiscard]] std::optional<incident::report> report_of(
+      const workspace::entry_incident& what, std::span<const feed::entry> entries) const;
   [[nodiscard]] std::optional<workspace::received> take_batch(link_number from,
                                                               std::span<const feed::entry> entries);
 
+  [[nodiscard]] replica_link* relay();
   void carry_out(replica_link& replica, const replica::pull::effects& effects);
   void carry_out(replica_link& replica, const replica::push::effects& effects);
   void carry_out(const replica::fetch::effects& effects);
@@ -119,7 +128,7 @@ class workspace_shell {
   void sign(replica_link& replica, std::size_t count);
   void push_entries(replica_link& replica, const std::vector<bytes>& entries);
   void stall(replica_link& replica, const error& why);
-  void retry_later(const replica_link& replica, instant delay);
+  void retry_later(replica_link& replica);
   [[nodiscard]] bool stalled_for_good(const replica_link& replica) const;
   void rotate();
   void get_object(const replica::get_object& wanted);
@@ -144,6 +153,8 @@ class workspace_shell {
   replica::fetch fetch_;
   std::map<link_number, replica_link> replicas_;
   std::map<device_id, lamport_time> known_;
+  std::set<device_id> at_relay_;
+  std::set<device_id> left_to_author_;  ///< those whose entries the relay gets of them
   bool dead_ = false;
   bool rotating_ = false;
   bool mirror_planned_ = false;

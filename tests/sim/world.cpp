@@ -184,6 +184,14 @@ void world::fault(const step& s) {
     case kind::relay_disk_fails:
       relay->database.health.fails = true;
       break;
+    case kind::relay_restored:
+      if (s.a % 2 == 0) return relay->back_up();
+      if (!relay->restore_backup()) return;
+      say("the relay goes back to an earlier state");
+      events.at(events.now() + instant{500}, [this] {
+        if (!relay->runs()) relay->start();
+      });
+      break;
     default:
       break;
   }
@@ -191,16 +199,6 @@ void world::fault(const step& s) {
 
 void world::tell_lies(const step& s) {
   if (!relay->runs()) return;
-  if (s.what == kind::relay_restored) {
-    if (s.a % 2 == 0) return relay->back_up();
-    if (!relay->restore_backup()) return;
-    lied_ = true;
-    say("the relay goes back to an earlier state");
-    events.at(events.now() + instant{500}, [this] {
-      if (!relay->runs()) relay->start();
-    });
-    return;
-  }
   lied_ = true;
   auto& lies = relay->lies;
   switch (s.a % 6) {
@@ -227,11 +225,11 @@ void world::tell_lies(const step& s) {
 void world::carry_out(const step& s) {
   if (s.what == kind::rest) return rest();
   if (log.speaks()) say("* " + to_text(s).substr(10));
-  if (s.what == kind::relay_lies || s.what == kind::relay_restored) return tell_lies(s);
+  if (s.what == kind::relay_lies) return tell_lies(s);
   if (s.what >= kind::crash && s.what != kind::rebel) return fault(s);
   auto& d = *devices[s.device % devices.size()];
   if (s.what == kind::rebel) {
-    if (d.who.user_number == 0 || d.rebel || !d.runs()) return;
+    if (d.who.user_number == 0 || d.rebel || !d.runs() || relay->is_behind()) return;
     say(d.name() + " hears no more of the ledger, and writes on");
     d.rebel = lied_ = true;
     return;
