@@ -170,6 +170,9 @@ push::effects push::step() {
 void push::load_batch() {
   auto slice = delivery_->peek(feeds_, tuning_.batch_bytes);
   if (slice.entries.empty()) return;
+  const auto count = std::min(slice.entries.size(), tuning_.batch_entries);
+  slice.entries.resize(count);
+  slice.places.resize(count);
   batch next;
   std::set<object_id> needed;
   for (const auto& place : slice.places) {

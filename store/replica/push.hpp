@@ -24,6 +24,7 @@ namespace keyfold::replica {
 struct push_tuning {
   std::size_t object_window = 8 * 1024 * 1024;  ///< bytes of puts not acknowledged
   std::size_t batch_bytes = 1024 * 1024;        ///< entries in one push
+  std::size_t batch_entries = 1000;             ///< a relay takes no more at once (PROTOCOL 23)
   std::size_t have_batch = 4096;                ///< objects in one question
   std::size_t lookahead = 64;  ///< pending entries whose objects are uploaded ahead
   /// False towards a device: it gets entries at once, and fetches what it wants.

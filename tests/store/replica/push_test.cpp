@@ -129,6 +129,22 @@ TEST_CASE(
   CHECK(only<push_idle>(t.core.put_answered(have)));
 }
 
+TEST_CASE("no more entries go in one push than a replica takes") {
+  desk t;
+  std::vector<entry> chain{t.remote(nullptr)};
+  for (int i = 0; i < 4; ++i) chain.push_back(t.remote(&chain.back()));
+  push core(t.held.feeds, t.journal, t.alice.device,
+            [](const object_id&) -> std::optional<std::size_t> { return std::nullopt; },
+            {.batch_entries = 2});
+  auto effects = core.connected({});
+  for (const std::size_t count : {2U, 2U, 1U}) {
+    REQUIRE(only<push_entries>(effects));
+    CHECK(all<push_entries>(effects)[0].entries.size() == count);
+    effects = core.push_answered(count, {});
+  }
+  CHECK(only<push_idle>(effects));
+}
+
 TEST_CASE("what came from the replica is not sent back to it") {
   desk t;
   CHECK(only<push_idle>(t.core.connected({})));
