@@ -205,9 +205,10 @@ void device::greeted_by_relay(link_number link, const hash32& nonce, const answe
     const auto* no = std::get_if<sim::refused>(&got);
     if (no != nullptr && no->why.code == errc::disconnected) return;
     // Refused: it tries again, now and then. Somebody who was revoked does so for ever.
+    shut_out = no != nullptr && no->why.code == errc::user_is_revoked;
     running_->relay.reset();
     world_.net.cut(link);
-    return dial_later(no != nullptr && no->why.code == errc::user_is_revoked);
+    return dial_later(shut_out);
   }
   if (greeted->said.statement.nonce != nonce)
     return world_.judge.incident(number, "a greeting that answers another");

@@ -67,6 +67,7 @@ class device {
   std::int64_t clock_offset_ms = 0;
   std::optional<std::uint64_t> power_for;  ///< so many effects until the power goes
   bool rebel = false;                      ///< hears no more of the ledger, and writes on
+  bool shut_out = false;                   ///< the relay has said that its user is revoked
   bool mirrors = true;                     ///< fetches what the tree shows
   std::uint64_t lives = 0;
   // What the user remembers.

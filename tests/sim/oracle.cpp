@@ -29,10 +29,12 @@ std::string short_text(bytes_view id) {
   return to_base32(id).substr(0, 6);
 }
 
-std::set<version_id> shown_versions(const workspace::engine& engine) {
-  std::set<version_id> out;
+/// Every version that shows, with the nodes that show it.
+std::map<version_id, std::set<node_id>> shown_versions(const workspace::engine& engine) {
+  std::map<version_id, std::set<node_id>> out;
   visit_all(engine, [&](const std::string&, const shown_entry& entry) {
-    if (entry.version) out.insert(entry.version->same.begin(), entry.version->same.end());
+    if (!entry.version) return;
+    for (const auto& version : entry.version->same) out[version].insert(entry.node);
   });
   return out;
 }
@@ -265,8 +267,13 @@ void oracle::check_deleted(device& d) const {
   for (std::size_t i = 0; i < deeds.size(); ++i) {
     const auto& one = deeds[i];
     if (!one.acknowledged || lost_right(one)) continue;
-    const auto back = std::find_if(one.covers.begin(), one.covers.end(),
-                                   [&](const auto& version) { return shown.contains(version); });
+    // What two moved away at once has two copies: the other one may stay.
+    const auto back = std::ranges::find_if(one.covers, [&](const version_id& version) {
+      const auto found = shown.find(version);
+      return found != shown.end() && std::ranges::any_of(found->second, [&](const node_id& node) {
+               return one.above.contains(node) || one.touches.contains(node);
+             });
+    });
     if (back == one.covers.end()) continue;
     bool excused = false;
     for (std::size_t j = 0; j < deeds.size() && !excused; ++j)

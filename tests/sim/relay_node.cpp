@@ -120,7 +120,11 @@ void relay_node::tell(const relay::effects& effects) {
     if (!sessions_.contains(effect.to)) continue;
     if (const auto* grown = std::get_if<relay::news::ledger_advanced>(&effect.what))
       if (!lies.hides_ledger) send_event(effect.to, sim::ledger_advanced{grown->receipt});
-    if (std::holds_alternative<relay::news::feed_grew>(effect.what)) deliver(effect.to);
+    // Not before all that waits for the same commit is answered: its session hears of it, and asks.
+    if (std::holds_alternative<relay::news::feed_grew>(effect.what))
+      world_.events.at(world_.events.now(), [this, link = effect.to, life = lives] {
+        if (core_ && lives == life) deliver(link);
+      });
     if (const auto* wanted = std::get_if<relay::news::objects_wanted>(&effect.what))
       send_event(effect.to, sim::objects_wanted{wanted->objects});
     if (const auto* said = std::get_if<relay::news::presence>(&effect.what))

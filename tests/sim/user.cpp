@@ -128,6 +128,7 @@ bool user::write(std::uint64_t a, std::uint64_t b) {
   auto d = begin();
   if (const auto there = engine_.find(path); there && there->version) {
     d.covers = {there->version->same.begin(), there->version->same.end()};
+    d.above.insert(there->node);
     add_above(path, d);
   }
   const auto made = engine_.write_at(path, *content);

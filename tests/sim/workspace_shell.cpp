@@ -259,7 +259,9 @@ void workspace_shell::ask(replica_link& replica, request what,
 }
 
 void workspace_shell::subscribe(replica_link& replica, const std::vector<feed_head>& frontier) {
-  ask(replica, sim::subscribe{frontier}, [this](replica_link& from, const answer& got) {
+  const auto asked = ++replica.subscriptions;
+  ask(replica, sim::subscribe{frontier}, [this, asked](replica_link& from, const answer& got) {
+    if (from.subscriptions != asked) return;
     const auto* there = std::get_if<sim::subscribed>(&got);
     if (there == nullptr) {  // it may not have heard yet who may read here
       from.pull.disconnected();
@@ -374,26 +376,29 @@ void workspace_shell::rotate() {
 }
 
 bool workspace_shell::stalled_for_good(const replica_link& replica) const {
-  return of_.rebel || leads_to_rebel(of_, replica) ||
+  return of_.rebel || of_.shut_out || leads_to_rebel(of_, replica) ||
          (replica.stalled && !ledger::may_write(role()));
 }
 
 /// One timer at a time, or each failure would begin others.
 void workspace_shell::retry_later(replica_link& replica) {
-  if (std::exchange(replica.retry_planned, true)) return;
+  const bool awaited = !stalled_for_good(replica);
+  if (replica.retry_planned && (replica.retry_awaited || !awaited)) return;
+  replica.retry_planned = true;
+  replica.retry_awaited = awaited;
   const instant delay{replica.next_retry_ms};
   replica.next_retry_ms = std::min<std::int64_t>(2 * replica.next_retry_ms, 30'000);
   of_.after(delay, mine([this, link = replica.link] {
               auto* still = find(link);
               if (still == nullptr) return;
-              still->retry_planned = false;
+              still->retry_planned = still->retry_awaited = false;
               if (!still->entitled) return;
               if (still->push_connected)
                 carry_out(*still, still->push->retry());
               else
                 carry_out(*still, still->pull.connected());
             }),
-            stalled_for_good(replica));
+            !awaited);
 }
 
 void workspace_shell::stall(replica_link& replica, const error& why) {
@@ -470,6 +475,7 @@ struct push_effects {
 };
 
 void workspace_shell::carry_out(replica_link& replica, const replica::push::effects& effects) {
+  if (transaction_.failure()) return fail_over();  // what push read cannot be relied on
   if (!effects.empty()) replica.push_idle = false;
   for (const auto& effect : effects)
     if (!dead_) std::visit(push_effects{*this, replica}, effect);
@@ -550,7 +556,7 @@ void workspace_shell::carry_out(const replica::fetch::effects& effects) {
   of_.after(instant{2000}, mine([this] {
               if (!replicas_.empty()) mirror_soon();
             }),
-            of_.rebel || !ledger::may_read(role()));
+            of_.rebel || of_.shut_out || !ledger::may_read(role()));
 }
 
 std::optional<std::string> workspace_shell::unfinished() const {

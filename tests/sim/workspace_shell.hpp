@@ -60,8 +60,10 @@ struct replica_link {
   bool push_connected = false;
   bool push_idle = false;
   std::optional<error> stalled{};
+  std::uint64_t subscriptions = 0;  ///< asked for; the last answer alone counts
   std::int64_t next_retry_ms = 2000;
   bool retry_planned = false;
+  bool retry_awaited = false;  ///< the run does not rest before it
 
   [[nodiscard]] bool is_relay() const { return !device; }
 };
