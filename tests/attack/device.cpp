@@ -122,12 +122,8 @@ expected<void> device::connect(relay_node& to) {
                                                           ledger.organization().receipt_key()));
     if (said.statement.nonce != hello.nonce || said.statement.organization != ledger.id())
       return fail(errc::bad_receipt, "a greeting for another hello");
-    auto found = ledger.evidence_against(said);
-    if (!found && greeted) {
-      const auto what = ledger::compare(greeted->statement, said.statement);
-      if (what != ledger::contradiction::none) found = ledger::evidence{what, *greeted, said};
-    }
-    if (found) noticed.evidence.push_back(*found);
+    const auto found = witness.heard(ledger, said);
+    noticed.evidence.insert(noticed.evidence.end(), found.begin(), found.end());
     greeted = said;
     return {};
   }();
@@ -153,6 +149,13 @@ void device::hear() {
     const auto down = all_.attacker({who.name, false, event->kind, *event});
     if (!down) continue;
     const auto m = over_the_wire(all_.wire, *down);
+    if (m && m->kind == net::message_kind::objects_wanted) {
+      if (const auto lost = net::decode<net::objects_wanted>(m->body.view())) {
+        auto& p = in(lost->workspace);
+        carry_out(p, p.push.wanted(lost->objects));
+      }
+      continue;
+    }
     const auto where = m ? net::decode<net::feed_advanced>(m->body.view()) : fail(m);
     const auto list = m ? net::decode_list(m->bulk.view()) : fail(m);
     if (!where || !list) {
@@ -171,16 +174,19 @@ void device::hear() {
     }
     auto& p = in(where->workspace);
     if (entries.empty() || !p.pull.streaming()) continue;
-    const auto got = receive(where->workspace, entries);
+    const auto got = receive(where->workspace, entries, true);
     carry_out(p, p.pull.received({!got.fresh.empty(), !got.lacks.empty(),
                                   got.lacks_records || !got.lacks_keys.empty(), got.lacks}));
   }
 }
 
-workspace::received device::receive(workspace_id workspace, std::span<const feed::entry> entries) {
+workspace::received device::receive(workspace_id workspace, std::span<const feed::entry> entries,
+                                    bool of_relay) {
   auto& p = in(workspace);
   auto got = p.engine.receive(entries);
-  for (const auto& head : got.fresh) p.push.came_from_replica(head.hash);
+  for (const auto& head : got.fresh)
+    if (of_relay) p.push.came_from_replica(head.hash);
+  heads.note(p.engine.feeds(), ledger);
   noticed.entries.insert(noticed.entries.end(), got.incidents.begin(), got.incidents.end());
   commit();
   return got;
@@ -223,10 +229,27 @@ expected<void> device::pull_ledger() {
     for (const auto& workspace : ledger.lacking_bodies(who.user))
       if (const auto missing = ledger.first_lacking(workspace))
         KEYFOLD_CHECK(pull(*missing, workspace));
+    if (const auto directory = ledger::first_lacking_of_directory(ledger, who.user))
+      KEYFOLD_CHECK(pull(*directory, std::nullopt));
     return {};
   }();
   if (!done) noticed.refused.push_back(done.error());
   return done;
+}
+
+expected<std::size_t> device::bring_forward() {
+  const net::ledger_pull nothing_new{{ledger.size()}, std::nullopt, 1};
+  KEYFOLD_TRY(auto got, ask(net::make_message(nothing_new, 2)));
+  ledger::forward forward;
+  for (std::size_t sent = 0;;) {
+    KEYFOLD_TRY(const auto said, net::decode<net::ledger_pull_answer>(got.body.view()));
+    std::vector<ledger::lack> lacking;
+    for (const auto& row : said.lacking) lacking.push_back({row.scope, row.first});
+    const auto records = forward.next(ledger, said.head, lacking);
+    if (records.empty()) return sent;
+    sent += records.size();
+    KEYFOLD_TRY(got, ask(net::make_message(net::ledger_put{}, 10, net::encode_list(records))));
+  }
 }
 
 expected<ledger_seq> device::append(const statement& make) {

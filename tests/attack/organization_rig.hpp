@@ -12,11 +12,16 @@
 
 #include "net/bodies.hpp"
 #include "store/db/sealed.hpp"
+#include "store/incident/make.hpp"
+#include "store/incident/witness.hpp"
+#include "store/ledger/forward.hpp"
+#include "store/ledger/lacking.hpp"
 #include "store/ledger/log.hpp"
 #include "store/object/reader.hpp"
 #include "store/object/writer.hpp"
 #include "store/relay/organization.hpp"
 #include "store/replica/fetch.hpp"
+#include "store/replica/heads.hpp"
 #include "store/replica/pull.hpp"
 #include "store/replica/push.hpp"
 #include "store/workspace/engine.hpp"
@@ -74,6 +79,7 @@ class relay_node {
   random_source& random_;
   relay::session_number last_session_ = 0;
   std::map<relay::session_number, std::set<workspace_id>> growing_;
+  std::map<relay::session_number, std::deque<net::message>> wanted_;  ///< events to be told
 };
 
 class rig;
@@ -82,6 +88,7 @@ class rig;
 struct notices {
   std::vector<error> refused;               ///< what it did not take, or was refused
   std::vector<ledger::evidence> evidence;   ///< against the relay
+  std::vector<incident::report> reports;    ///< of what other devices brought
   std::vector<ledger::incident> incidents;  ///< of certificates and keys
   std::vector<workspace::entry_incident> entries;
   std::vector<entry_hash> withheld;
@@ -91,8 +98,8 @@ struct notices {
                        [&](const auto& e) { return e.code == code; });
   }
   [[nodiscard]] bool quiet() const {
-    return refused.empty() && evidence.empty() && incidents.empty() && entries.empty() &&
-           withheld.empty() && unavailable.empty();
+    return refused.empty() && evidence.empty() && reports.empty() && incidents.empty() &&
+           entries.empty() && withheld.empty() && unavailable.empty();
   }
 };
 
@@ -108,6 +115,8 @@ class device {
   [[nodiscard]] expected<net::message> ask(const net::message& request);
   /// Brings the ledger forward, bodies and keys included.
   expected<void> pull_ledger();
+  /// Gives the relay what it has lost of the ledger; how many records went.
+  expected<std::size_t> bring_forward();
   /// Takes a record from wherever it came.
   expected<ledger::addition> take(const ledger::record& r);
   /// Makes a statement at the present head, and has the relay take it in.
@@ -115,8 +124,9 @@ class device {
   expected<ledger_seq> append(const statement& make);
   /// Exchanges everything: ledger, entries both ways, and objects of what is sent.
   void sync(workspace_id workspace);
-  /// Takes entries as they come from a replica.
-  workspace::received receive(workspace_id workspace, std::span<const feed::entry> entries);
+  /// Takes entries as they come from a replica; who is not the relay may bring what that has not.
+  workspace::received receive(workspace_id workspace, std::span<const feed::entry> entries,
+                              bool of_relay = false);
   /// Signs all that is pending; nothing is sent.
   std::vector<feed::entry> sign_all(workspace_id workspace);
 
@@ -138,6 +148,8 @@ class device {
   ledger::keyring keys;
   notices noticed;
   std::optional<ledger::signed_statement> greeted;  ///< the last
+  incident::witness witness;                        ///< of the relay's word
+  replica::head_counts heads;
   relay_node* relay = nullptr;
   relay::session_number session = 0;
   symmetric_key local_key;

@@ -11,6 +11,13 @@ net::feed_position position_of(const feed::feed_head& h) {
   return {h.device, h.generation, h.seq, h.hash};
 }
 
+net::ledger_pull_answer answer_of(const relay::organization& core, ledger_seq head,
+                                  std::size_t count) {
+  net::ledger_pull_answer out{head, count};
+  for (const auto& lack : core.lacks()) out.lacking.push_back({lack.scope, lack.first});
+  return out;
+}
+
 net::message refusal(const net::message& request, const error& why,
                      std::optional<bytes> detail = {}) {
   return net::make_refusal(request.request_id, net::refusal::of(why, std::move(detail)));
@@ -65,9 +72,13 @@ void relay_node::start() {
 }
 
 void relay_node::take(const relay::effects& effects) {
-  for (const auto& effect : effects)
+  for (const auto& effect : effects) {
     if (const auto* grew = std::get_if<relay::news::feed_grew>(&effect.what))
       growing_[effect.to].insert(grew->workspace);
+    if (const auto* lost = std::get_if<relay::news::objects_wanted>(&effect.what))
+      wanted_[effect.to].push_back(
+          net::make_message(net::objects_wanted{lost->workspace, lost->objects}, 0));
+  }
 }
 
 net::message relay_node::serve(relay::session_number from, const box_public_key& key,
@@ -78,6 +89,11 @@ net::message relay_node::serve(relay::session_number from, const box_public_key&
 }
 
 std::optional<net::message> relay_node::tell(relay::session_number session) {
+  if (auto& wanted = wanted_[session]; !wanted.empty()) {
+    auto out = std::move(wanted.front());
+    wanted.pop_front();
+    return out;
+  }
   auto& waiting = growing_[session];
   while (!waiting.empty()) {
     const auto workspace = *waiting.begin();
@@ -137,10 +153,20 @@ net::message relay_node::answer(relay::session_number from, const box_public_key
       if (!r) return refusal(m, r.error());
       return say_or_refuse(
           m, core->pull(from, r->from, r->workspace, r->max), [&](const auto& got) {
-            const net::ledger_pull_answer said{got.head, got.records.size()};
-            return net::make_reply(id_of, said,
+            return net::make_reply(id_of, answer_of(*core, got.head, got.records.size()),
                                    got.records.empty() ? bytes{} : net::encode_list(got.records));
           });
+    }
+    case net::message_kind::ledger_put: {
+      const auto list = net::decode_list(m.bulk.view());
+      if (!list) return refusal(m, list.error());
+      std::vector<bytes> records;
+      for (const auto record : *list) records.push_back(to_bytes(record));
+      auto placed = core->put(from, records);
+      take(placed.effects);
+      return say_or_refuse(m, placed.answer, [&](const auto& got) {
+        return net::make_reply(id_of, answer_of(*core, got.head, got.taken));
+      });
     }
     case net::message_kind::ledger_append: {
       auto appended = core->append(from, m.bulk.view());

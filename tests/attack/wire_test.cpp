@@ -57,10 +57,23 @@ bool stands_in(const bytes& data, const bytes& text) {
 
 }  // namespace
 
-TEST_CASE("A5: a byte changed on the wire never arrives as another message", "[.][A5]") {
+TEST_CASE("A5: a byte changed on the wire never arrives as another message", "[A5]") {
+  // How much goes in each direction when nobody meddles.
+  std::array<std::size_t, 2> total{};
+  {
+    line l;
+    tcp_middle middle(l.port());
+    const auto alice = std::make_shared<insistent>(l.agent, sentence);
+    REQUIRE(l.agent.connect(middle.endpoint(), relay_key.public_key(), alice_key, alice));
+    REQUIRE(alice->next_message());
+    for (const bool to_server : {false, true})
+      total[to_server ? 1 : 0] = middle.recorded(to_server).size();
+  }
   // The first connection gets a flip, in the handshake or in what follows it; the next is left alone.
   for (const bool to_server : {true, false}) {
-    for (const std::size_t at : {3U, 12U, 40U, 70U, 150U, 280U, 330U, 400U, 520U}) {
+    const auto end = total[to_server ? 1 : 0];
+    for (const std::size_t at : {std::size_t{3}, std::size_t{12}, std::size_t{40}, std::size_t{70},
+                                 std::size_t{150}, end / 2, end - 120, end - 60, end - 1}) {
       INFO((to_server ? "to" : "from") << " the relay, byte " << at);
       line l;
       std::atomic<bool> flipped = false;
