@@ -33,7 +33,10 @@ struct pull_from {
   replica_actor replica;
   bool is_relay = true;
   std::vector<promise<answer>> waiting;
-  bool greeted = false;    ///< from the beginning of a connection: the last record is compared too
+  bool greeted = false;  ///< from the beginning of a connection: the last record is compared too
+  bool has_records =
+      false;  ///< it has been asked for all after the head: what it holds since then is not known
+  bool again = false;      ///< somebody came after that
   bool comparing = false;  ///< where two lines part
 };
 
@@ -187,7 +190,8 @@ expected<void> take_all(self_pointer self, const net::answer_or_failure& got) {
 void end_pull(self_pointer self, const expected<void>& result) {
   auto& s = self->state;
   s.pulls.front().comparing = false;
-  if (s.pulls.front().greeted) return begin_pull(self);  // all want what it holds now
+  if (s.pulls.front().greeted || s.pulls.front().again)
+    return begin_pull(self);  // all want what it holds now
   auto done = std::move(s.pulls.front());
   s.pulls.pop_front();
   if (!result) {
@@ -288,11 +292,14 @@ void pull_records(self_pointer self) {
     const bool of_relay = after.pulls.front().is_relay;
     if (compares && of_relay && after.said.count > 0) forget_fork(self);
     if (after.state->head() != head) return pull_records(self);
+    after.pulls.front().has_records = true;
     of_relay ? bring_forward(self) : pull_bodies(self);
   });
 }
 
 void begin_pull(self_pointer self) {
+  auto& now = self->state.pulls.front();
+  now.has_records = now.again = false;
   self->state.withheld.clear();
   self->state.withheld_directory.reset();
   pull_records(self);
@@ -308,6 +315,7 @@ caf::result<answer> refresh(self_pointer self, const refresh_ledger& request) {
   if (same != s.pulls.end()) {
     same->waiting.push_back(waiting);
     same->greeted = same->greeted || request.greeted;
+    same->again = same->again || same->has_records;
     return waiting;
   }
   s.pulls.push_back({replica, is_relay, {waiting}, request.greeted});
