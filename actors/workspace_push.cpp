@@ -100,7 +100,7 @@ void rotate(workspace_pointer self) {
               if (rotated)
                 carry_out(self, replica, replica.push->retry());
               else
-                self->delayed_send(self, retry_after, retry_replica{number});
+                retry_later(self, replica);
             }
           },
           [self](const caf::error&) { state_of(self).rotating = false; });
@@ -110,13 +110,13 @@ void rotate(workspace_pointer self) {
 void sign(workspace_pointer self, replica_link& replica, std::size_t count) {
   auto& s = state_of(self);
   std::optional<error> failed;
+  std::optional<incident::report> restored;
   for (std::size_t i = 0; i < count && !failed; ++i) {
-    const bool restored = s.engine.feed_is_ahead();
+    const bool ahead = s.engine.feed_is_ahead();
     const auto entry = s.engine.sign_next(s.options.key);
     if (!entry) failed = entry.error();
     if (!entry || !*entry) break;
-    if (restored)
-      notice(s.options.objects.incidents, incident::of_restored(**entry, report_time()));
+    if (ahead) restored = incident::of_restored(**entry, report_time());
     if (const auto held = s.engine.feeds().find((*entry)->hash))
       s.unshared[held->arrival] = {(*entry)->hash, {}};
   }
@@ -125,6 +125,7 @@ void sign(workspace_pointer self, replica_link& replica, std::size_t count) {
     spdlog::error("workspace {}: {}", to_text(s.options.workspace), committed.error().message);
     return self->quit(caf::exit_reason::unhandled_exception);
   }
+  if (restored) notice(s.options.objects.incidents, *restored);
   carry_out(self, replica, replica.push->sign_answered(failed));
   for (auto& [number, other] : s.replicas)
     if (&other != &replica && other.push_connected) carry_out(self, other, other.push->changed());
@@ -278,13 +279,16 @@ void load_unshared(workspace_state& s) {
 }
 
 void retry_later(workspace_pointer self, replica_link& replica) {
+  if (std::exchange(replica.retry_planned, true)) return;
   self->delayed_send(self, replica.next_retry, retry_replica{replica.number});
   replica.next_retry = std::min(2 * replica.next_retry, longest_retry);
 }
 
 void retry_push(workspace_pointer self, replica::replica_number number) {
   auto* replica = state_of(self).find(number);
-  if (replica == nullptr || !replica->entitled) return;
+  if (replica == nullptr) return;
+  replica->retry_planned = false;
+  if (!replica->entitled) return;
   if (replica->push_connected)
     carry_out(self, *replica, replica->push->retry());
   else
@@ -308,6 +312,11 @@ void put_again(workspace_pointer self, const objects_wanted& request) {
 
 void carry_out(workspace_pointer self, replica_link& replica,
                const replica::push::effects& effects) {
+  // What could not be read counts as not there, and nothing of what follows from that may be done.
+  if (const auto& failed = state_of(self).transaction.failure()) {
+    spdlog::error("workspace {}: {}", to_text(state_of(self).options.workspace), failed->message);
+    return self->quit(caf::exit_reason::unhandled_exception);
+  }
   if (!effects.empty()) replica.push_idle = false;
   for (const auto& effect : effects) std::visit(push_effects{self, replica}, effect);
   advance_syncs(self);

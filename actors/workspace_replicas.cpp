@@ -20,7 +20,9 @@ void subscribe(workspace_pointer self, replica_link& replica,
   net::subscribe request{state_of(self).options.workspace, {}};
   for (const auto& head : frontier) request.frontier.push_back(position_of(head));
   ask_replica(self, replica.number, ask_for(request),
-              [self](replica_link& from, const net::answer_or_failure& got) {
+              [self, asked = ++replica.subscriptions](replica_link& from,
+                                                      const net::answer_or_failure& got) {
+                if (from.subscriptions != asked) return;
                 const auto answer = read_answer<net::subscribe_answer>(got);
                 if (!answer) {
                   spdlog::info("workspace {}: not subscribed: {}",
@@ -226,12 +228,13 @@ void take_ledger(workspace_pointer self, const ledger_view& ledger) {
   const auto before = s.ledger.now->state.head();
   if (before && *ledger->state.head() < *before) return;  // an older snapshot that came late
   s.ledger.now = ledger;
-  report(s, s.engine.ledger_advanced());
+  const auto incidents = s.engine.ledger_advanced();
   if (!commit(self)) return;
+  report(s, incidents);
   for (auto& [number, replica] : s.replicas) {
     review(self, replica);
     if (!replica.entitled) continue;
-    carry_out(self, replica, replica.pull.ledger_pulled());
+    carry_out(self, replica, replica.pull.ledger_advanced());
     if (replica.push_connected) carry_out(self, replica, replica.push->ledger_advanced());
   }
 }
@@ -241,10 +244,12 @@ std::optional<workspace::received> take_batch(workspace_pointer self, replica::r
   auto& s = state_of(self);
   auto result = s.engine.receive(entries);
   const auto* replica = s.find(from);
-  report(s, result.incidents, {entries, replica == nullptr ? std::nullopt : replica->device});
+  const batch came{entries, replica == nullptr ? std::nullopt : replica->device};
   note_holders(s, from, entries);
   if (!commit(self)) return std::nullopt;
   s.options.heads->note(s.engine.feeds(), s.ledger);
+  report(s, result.incidents,
+         came);  // not before: where a read fails, an entry may seem to be another one
   return result;
 }
 

@@ -69,6 +69,7 @@ struct replica_link {
   std::optional<device_id> device;  ///< nullopt: the relay
   replica::pull pull;
   std::unique_ptr<replica::push> push;
+  std::uint64_t subscriptions = 0;  ///< asked for; the last answer alone counts
   bool entitled =
       false;  ///< this user may read, and so may the other device's: entries are exchanged
   bool push_connected = false;
@@ -76,6 +77,7 @@ struct replica_link {
   bool securing = false;         ///< a device: contents are put there as well, until that is done
   std::optional<error> stalled;  ///< why pushing stands still
   std::chrono::seconds next_retry{2};  ///< of what stands still
+  bool retry_planned = false;          ///< one timer at a time, or each failure would begin others
   std::uint64_t uploading = 0;         ///< puts under way
 
   [[nodiscard]] bool is_relay() const { return !device; }
