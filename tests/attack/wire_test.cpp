@@ -97,9 +97,10 @@ TEST_CASE("A5: a byte changed on the wire never arrives as another message", "[A
   }
 }
 
-TEST_CASE("A3: a middle that talks of an older ZMTP or of no encryption gets no word", "[.][A3]") {
+TEST_CASE("A3: a middle that talks of an older ZMTP or of no encryption gets no word", "[A3]") {
   // greeting := signature (10) ‖ version (2) ‖ mechanism (20) ‖ …
-  for (const int version : {3, 2, 1, 0}) {
+  // ZMTP 2 calls itself 1 there, ZMTP 1 nothing; what says 2 is talked to as 3, under CURVE.
+  for (const int version : {3, 1, 0}) {
     INFO("version " << version);
     line l;
     tcp_middle middle(l.port(), [&](tcp_middle::piece& p) {
