@@ -28,7 +28,9 @@ TEST_CASE("planted bugs are noticed") {
       {bug::signs_unsynced, 20},
       {bug::segment_left_open, 20},
       {bug::deletes_unseen, 30},
-      {bug::relay_commits_late, 40},
+      {bug::position_frozen, 10},
+      {bug::entry_skipped, 20},
+      {bug::relay_commits_late, 80},
       {bug::cut_dropped, 60},
   }));
   INFO("planted: " << bug_names[static_cast<std::size_t>(planted)]);
