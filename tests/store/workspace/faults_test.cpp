@@ -118,7 +118,7 @@ TEST_CASE("whatever read fails, nothing is written, and it goes on as if it had 
   }
   REQUIRE(reads > 100);
   const auto before = contents_of(*disk);
-  for (std::size_t at = 1; at <= reads; at += at < 300 ? 1 : 13) {
+  for (std::size_t at = 1; at <= reads; at += at < 60 ? 3 : 29) {
     INFO("read " << at << " of " << reads);
     failing_store store(*disk);
     store.fail_at = at;
