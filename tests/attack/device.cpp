@@ -291,11 +291,11 @@ void device::carry_out(part& p, const replica::pull::effects& effects) {
       p.pull.disconnected();
       continue;
     }
-    std::vector<ledger::feed_head> heads;
+    std::vector<ledger::feed_head> theirs;
     for (const auto& at : answer->frontier)
-      heads.push_back({at.device, at.generation, at.seq, at.hash});
-    p.pull.subscribed(heads);
-    if (!p.push.online()) carry_out(p, p.push.connected(std::move(heads)));
+      theirs.push_back({at.device, at.generation, at.seq, at.hash});
+    p.pull.subscribed(theirs);
+    if (!p.push.online()) carry_out(p, p.push.connected(std::move(theirs)));
   }
 }
 
