@@ -53,7 +53,8 @@ TEST_CASE("what is started in the background is known by its record until it end
   const temp_dir folder;
   const auto record = folder / "record";
   const auto said = start_in_background(
-      {"sh", "-c", "echo trouble >&2; echo '{\"event\":\"ready\"}'; exec tail -f /dev/null"},
+      {"sh", "-c",
+       "echo trouble >&2; echo '{\"event\":\"ready\"}'; exec tail -f /dev/null >/dev/null"},
       record, folder / "log", in(soon));
   REQUIRE(said);
   CHECK((*said)["event"] == "ready");
@@ -69,8 +70,9 @@ TEST_CASE("what is started in the background is known by its record until it end
 TEST_CASE("a process that ignores the polite request is killed") {
   const temp_dir folder;
   const auto record = folder / "record";
-  REQUIRE(start_in_background({"sh", "-c", "trap '' TERM; echo '{}'; exec tail -f /dev/null"},
-                              record, folder / "log", in(soon)));
+  REQUIRE(start_in_background(
+      {"sh", "-c", "trap '' TERM; echo '{}'; exec tail -f /dev/null >/dev/null"}, record,
+      folder / "log", in(soon)));
   const auto running = process::recorded(record);
   REQUIRE(running);
   running->end(10ms);

@@ -58,11 +58,11 @@ struct lying_world : organization {
 
   incident::report forked_relay() {
     const auto held = push(another());
-    const auto& h = held.certificate.header;
-    return incident::of_relay(
-        {ledger::contradiction::forked, held.receipt,
-         hello({h.seq, random().id<certificate_hash>()}, ++counter, random().id<incarnation_id>())},
-        now);
+    // One after the other: compilers differ in the order of arguments, and the vectors must not.
+    const auto in = random().id<incarnation_id>();
+    const auto hash = random().id<certificate_hash>();
+    const auto said = hello({held.certificate.header.seq, hash}, ++counter, in);
+    return incident::of_relay({ledger::contradiction::forked, held.receipt, said}, now);
   }
   incident::report stepped_back_relay() {
     const auto held = push(another());
@@ -101,7 +101,9 @@ struct lying_world : organization {
   }
   incident::report forked_feed() {
     const auto h = draft(bob);
-    return incident::of_fork(sign(bob, h), sign(bob, h), now);
+    const auto second = sign(bob, h);
+    const auto first = sign(bob, h);
+    return incident::of_fork(first, second, now);
   }
   incident::report invalid_entry() {
     const auto first = sign(bob, draft(bob));
