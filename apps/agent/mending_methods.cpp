@@ -3,43 +3,21 @@
 #include "actors/replies.hpp"
 #include "apps/agent/api.hpp"
 #include "apps/agent/relay_visit.hpp"
+#include "store/ledger/lacking.hpp"
 
 namespace keyfold::apps {
 namespace {
 
-constexpr std::uint64_t records_per_pull = 500;
-
-/// Asks whichever relay has the other line.
-using asker = std::function<net::answer_or_failure(const actors::ask&)>;
-
-struct pulled {
-  ledger_seq head;
-  std::vector<ledger::record> records;
-};
-
-expected<pulled> pull(const asker& relay, ledger_seq from, std::uint64_t max) {
-  const auto got = relay(actors::ask_for(net::ledger_pull{from, std::nullopt, max}));
-  KEYFOLD_TRY(const auto said, actors::read_answer<net::ledger_pull_answer>(got));
-  pulled out{said.head, {}};
-  if (said.count == 0 || got->bulk.empty()) return out;
-  KEYFOLD_TRY(const auto list, net::decode_list(got->bulk.view()));
-  for (const auto encoded : list) {
-    KEYFOLD_TRY(auto record, ledger::decode_record(encoded));
-    out.records.push_back(std::move(record));
-  }
-  return out;
-}
-
 /// The first position where the relay's record is another than ours; nullopt: one line is the other's beginning.
-expected<std::optional<ledger_seq>> find_fork(const asker& relay, const ledger::state& own) {
+expected<std::optional<ledger_seq>> find_fork(const relay_asker& relay, const ledger::state& own) {
   if (!own.head()) return std::nullopt;
-  KEYFOLD_TRY(const auto last, pull(relay, own.head()->seq, 1));
+  KEYFOLD_TRY(const auto last, pull_records(relay, own.head()->seq, 1));
   ledger_seq same{0};  // genesis: the organization's id is that of its root key
   auto other = std::min(last.head, own.head()->seq).next();
   const auto end = other;
   while (same.next() < other) {
     const ledger_seq middle{same.value + (other.value - same.value) / 2};
-    KEYFOLD_TRY(const auto there, pull(relay, middle, 1));
+    KEYFOLD_TRY(const auto there, pull_records(relay, middle, 1));
     if (there.records.empty() || there.records.front().certificate.header.seq != middle)
       return fail(errc::malformed, "the relay does not give its records in order");
     (there.records.front().certificate.hash == *own.hash_at(middle) ? same : other) = middle;
@@ -54,17 +32,17 @@ struct two_lines {
   ledger::state theirs;
 };
 
-expected<two_lines> compare(const asker& relay, const ledger::state& own) {
+expected<two_lines> compare(const relay_asker& relay, const ledger::state& own) {
   KEYFOLD_TRY(const auto fork, find_fork(relay, own));
   if (!fork) return fail(errc::nothing_changed, "there is one line of the ledger: nothing to mend");
   two_lines out{*fork, ledger::state(own.id())};
   for (ledger_seq seq{0}; seq < *fork; seq = seq.next())
     KEYFOLD_CHECK(out.theirs.add(*own.record_at(seq)));
   for (auto from = *fork;;) {
-    KEYFOLD_TRY(const auto more, pull(relay, from, records_per_pull));
+    KEYFOLD_TRY(const auto more, pull_records(relay, from));
     if (more.records.empty()) return out;
     for (const auto& record : more.records) KEYFOLD_CHECK(out.theirs.add(record));
-    from.value += more.records.size();
+    KEYFOLD_TRY(from, ledger::next_pull(out.theirs, from));
   }
 }
 
@@ -159,7 +137,7 @@ json given_up_rows(api_context& context, const actors::device_facts& device) {
 }
 
 expected<json> mend_with(api_context& context, const actors::device_facts& device,
-                         const std::optional<std::string>& keep, const asker& relay) {
+                         const std::optional<std::string>& keep, const relay_asker& relay) {
   const auto& own = device.ledger->state;
   KEYFOLD_TRY(const auto lines, compare(relay, own));
   ledger::keyring keys(device.user, device.ledger->keys.user_key());

@@ -3,11 +3,11 @@
 #include "apps/agent/api.hpp"
 #include "apps/agent/relay_visit.hpp"
 #include "store/ledger/forward.hpp"
+#include "store/ledger/lacking.hpp"
 
 namespace keyfold::apps {
 namespace {
 
-constexpr std::uint64_t records_per_pull = 500;
 constexpr net::instant upload_timeout{120'000};
 
 actors::link_options visit_of(api_context& context, const actors::device_facts& device,
@@ -19,30 +19,18 @@ actors::link_options visit_of(api_context& context, const actors::device_facts& 
 
 // -- following ------------------------------------------------------------------------------------
 
-/// All records from our head on, as that relay has them; the head too, so that another line shows.
-expected<std::vector<ledger::record>> pull_all(relay_visit& relay, const ledger::state& own) {
-  std::vector<ledger::record> out;
-  auto from = own.head() ? own.head()->seq : ledger_seq{0};
-  for (;;) {
-    const auto got =
-        relay.ask(actors::ask_for(net::ledger_pull{from, std::nullopt, records_per_pull}));
-    KEYFOLD_TRY(const auto said, actors::read_answer<net::ledger_pull_answer>(got));
-    if (said.count == 0 || got->bulk.empty()) return out;
-    KEYFOLD_TRY(const auto list, net::decode_list(got->bulk.view()));
-    for (const auto encoded : list) {
-      KEYFOLD_TRY(auto record, ledger::decode_record(encoded));
-      out.push_back(std::move(record));
-    }
-    from.value += list.size();
-  }
-}
-
-/// The relay has the organization already: take its ledger, in which an Administrator must have named it.
+/// The relay has the organization already: take its ledger, in which an Administrator must have named it. From our head
+/// on, so that another line shows; verified as it comes.
 expected<void> follow(api_context& context, const actors::device_facts& device, relay_visit& relay,
                       const net::hello_answer& greeting) {
-  KEYFOLD_TRY(auto records, pull_all(relay, device.ledger->state));
-  KEYFOLD_TRY(const auto now, context.agent_of.ask_flat<actors::ledger_view>(
-                                  device.ledger_of, actors::take_records{std::move(records)}));
+  auto now = device.ledger;
+  for (auto from = now->state.head() ? now->state.head()->seq : ledger_seq{0};;) {
+    KEYFOLD_TRY(auto more, pull_records([&](const auto& r) { return relay.ask(r); }, from));
+    if (more.records.empty()) break;
+    KEYFOLD_TRY(now, context.agent_of.ask_flat<actors::ledger_view>(
+                         device.ledger_of, actors::take_records{std::move(more.records)}));
+    KEYFOLD_TRY(from, ledger::next_pull(now->state, from));
+  }
   const auto& organization = now->state.organization();
   if (!organization.founded())
     return fail(errc::organization_unknown, "that relay does not have the organization");

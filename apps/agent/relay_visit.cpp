@@ -1,5 +1,7 @@
 #include "apps/agent/relay_visit.hpp"
 
+#include "actors/replies.hpp"
+
 namespace keyfold::apps {
 namespace {
 
@@ -63,6 +65,19 @@ net::answer_or_failure relay_visit::ask(const actors::ask& request) {
                [&](const caf::error& e) {
                  out = tl::unexpected(net::failure{actors::to_error(e), {}});
                });
+  return out;
+}
+
+expected<given_records> pull_records(const relay_asker& relay, ledger_seq from, std::uint64_t max) {
+  const auto got = relay(actors::ask_for(net::ledger_pull{from, std::nullopt, max}));
+  KEYFOLD_TRY(const auto said, actors::read_answer<net::ledger_pull_answer>(got));
+  given_records out{said.head, {}};
+  if (said.count == 0 || got->bulk.empty()) return out;
+  KEYFOLD_TRY(const auto list, net::decode_list(got->bulk.view()));
+  for (const auto encoded : list) {
+    KEYFOLD_TRY(auto record, ledger::decode_record(encoded));
+    out.records.push_back(std::move(record));
+  }
   return out;
 }
 

@@ -26,6 +26,19 @@ class relay_visit {
   actors::link_actor link_;
 };
 
+/// Asks a relay, one's own or one that is visited.
+using relay_asker = std::function<net::answer_or_failure(const actors::ask&)>;
+
+/// Records as a relay gives them: decoded, and nothing of them is verified.
+struct given_records {
+  ledger_seq head;
+  std::vector<ledger::record> records;
+};
+inline constexpr std::uint64_t records_per_pull = 500;
+/// At most `max` records of the organization from `from` on.
+[[nodiscard]] expected<given_records> pull_records(const relay_asker& relay, ledger_seq from,
+                                                   std::uint64_t max = records_per_pull);
+
 /// A relay, and the right to bring an organization of that name there, if it needs one.
 struct relay_target {
   invitation::relay_address relay;

@@ -15,4 +15,10 @@ std::optional<ledger_seq> first_lacking_of_directory(const state& s, user_id use
   return std::nullopt;
 }
 
+expected<ledger_seq> next_pull(const state& s, ledger_seq from) {
+  const ledger_seq next{s.size()};
+  if (next <= from) return fail(errc::malformed, "the relay does not give its records in order");
+  return next;
+}
+
 }  // namespace keyfold::ledger

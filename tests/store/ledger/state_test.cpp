@@ -438,3 +438,15 @@ TEST_CASE("a copy of a state goes its own way") {
   before = o.state;
   CHECK(before.role_at(papers, bob.user, {100}) == role::reader);
 }
+
+TEST_CASE("a relay that gives the same records again and again is not asked for ever") {
+  organization o;
+  o.add("bob");
+  state copy(o.state.id());
+  REQUIRE(copy.add(o.records[0]));
+  CHECK(next_pull(copy, ledger_seq{0}) == ledger_seq{1});
+  REQUIRE(copy.add(o.records[0]));  // once more: it is held
+  const auto again = next_pull(copy, ledger_seq{1});
+  REQUIRE_FALSE(again);
+  CHECK(again.error().code == errc::malformed);
+}
