@@ -208,6 +208,20 @@ class Relay:
     def kill(self):
         self.process.kill()
 
+    def back_up(self):
+        """A copy of its data, made while it is stopped."""
+        self.stop()
+        self.copy = self.world.folder / f"{self.data.name}.copy"
+        shutil.copytree(self.data, self.copy)
+        self.start()
+
+    def bring_back(self):
+        """It is again what it was when it was backed up."""
+        self.stop()
+        shutil.rmtree(self.data)
+        shutil.copytree(self.copy, self.data)
+        self.start()
+
     def run(self, *args, expect=DONE):
         argv = [BIN / "keyfold-relay", *args, "--data", self.data, "--json"]
         return self.world.run(argv, self.world.environment(), expect=expect)

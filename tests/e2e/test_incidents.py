@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """A relay that tells two stories, or an old one: noticed, kept, exported, and checked by somebody who knows nothing."""
 
-import shutil
 import sys
 import threading
 from pathlib import Path
@@ -17,28 +16,16 @@ class Incidents(keyfold.Case):
         super().setUp()
         self.alice, self.bob = self.start_organization("bob")
 
-    def save_relay(self):
-        """Stops it, keeps a copy of all that it has, and starts it again."""
-        self.relay.stop()
-        shutil.copytree(self.relay.data, self.world.folder / "saved")
-        self.relay.start()
-
-    def restore_relay(self):
-        self.relay.stop()
-        shutil.rmtree(self.relay.data)
-        shutil.copytree(self.world.folder / "saved", self.relay.data)
-        self.relay.start()
-
     def incidents(self, home, kind=None):
         return [row for row in home.run("incidents") if kind in (None, row["kind"])]
 
     def fork(self):
         """Alice's workspace and Bob's stand at the same position, each with the relay's receipt."""
         self.bob.stop_agent()
-        self.save_relay()
+        self.relay.back_up()
         self.alice.run("workspace", "create", "hers")
         self.alice.stop_agent()
-        self.restore_relay()
+        self.relay.bring_back()
         self.bob.restart_agent()
         self.bob.run("workspace", "create", "his")
         self.alice.restart_agent()
@@ -94,9 +81,9 @@ class Incidents(keyfold.Case):
 
     def test_a_relay_restored_from_a_backup_is_noticed_and_nobody_convicted(self):
         self.bob.stop_agent()
-        self.save_relay()
+        self.relay.back_up()
         self.alice.run("workspace", "create", "later")
-        self.restore_relay()
+        self.relay.bring_back()
         found = wait_until(lambda: self.incidents(self.alice, "relay_restored"), "alice notices the backup")[0]
         self.assertFalse(found["convicts"])
         self.assertEqual([row for row in self.incidents(self.alice) if row["convicts"]], [])

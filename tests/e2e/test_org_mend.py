@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """Two lines of the ledger, and a person who decides."""
 
-import shutil
 import sys
 from pathlib import Path
 
@@ -23,10 +22,7 @@ class Mend(keyfold.Case):
         self.alice.sync("papers")
         self.bob.sync("papers")
         self.bob.stop_agent()
-        self.relay.stop()
-        copy = self.world.folder / "copy"
-        shutil.copytree(self.relay.data, copy)
-        self.relay.start()
+        self.relay.back_up()
         self.alice.run("workspace", "create", "alice's")
         self.alice.put_bytes(b"precious", "alice's:/x.txt")
         self.alice.put_bytes(b"after", "papers:/after.txt")
@@ -34,10 +30,7 @@ class Mend(keyfold.Case):
             self.alice.sync(workspace)
         self.alice.put_bytes(b"unsent", "papers:/unsent.txt")
         self.alice.stop_agent()
-        self.relay.stop()
-        shutil.rmtree(self.relay.data)
-        shutil.copytree(copy, self.relay.data)
-        self.relay.start()
+        self.relay.bring_back()
         self.bob.restart_agent()
         self.bob.run("workspace", "create", "bob's")
         self.bob.put_bytes(b"from bob", "papers:/bob.txt")

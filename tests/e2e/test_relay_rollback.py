@@ -2,7 +2,6 @@
 """A relay that is restored from a backup: the devices bring its ledger, feeds and objects forward again from their own
 copies, and nothing is lost. Where it took another change first, nothing is overwritten, and that is said."""
 
-import shutil
 import sys
 from pathlib import Path
 
@@ -21,19 +20,6 @@ class Rollback(keyfold.Case):
         self.alice.put_bytes(b"before", "papers:/before.txt")
         self.alice.sync("papers")
         self.bob.sync("papers")
-        self.copy = self.world.folder / "copy"
-
-    def back_up(self):
-        self.relay.stop()
-        shutil.copytree(self.relay.data, self.copy)
-        self.relay.start()
-
-    def bring_back(self):
-        """The relay is again what it was when it was backed up."""
-        self.relay.stop()
-        shutil.rmtree(self.relay.data)
-        shutil.copytree(self.copy, self.relay.data)
-        self.relay.start()
 
     def join(self, name):
         home = self.world.home(name)
@@ -46,7 +32,7 @@ class Rollback(keyfold.Case):
         self.assertIn("relay_restored", kinds)
 
     def test_everything_that_came_after_the_backup_is_brought_again(self):
-        self.back_up()
+        self.relay.back_up()
         carol = self.join("carol")
         self.alice.run("workspace", "create", "plans")
         self.alice.share("plans", carol, "contributor")
@@ -64,7 +50,7 @@ class Rollback(keyfold.Case):
         self.assertEqual(self.alice.cat("plans:/carol.txt"), b"carol was here")
         carol.stop_agent()  # the author is gone
 
-        self.bring_back()
+        self.relay.bring_back()
         for home, workspace in ((self.alice, "papers"), (self.alice, "plans"), (self.bob, "papers"),
                                 (self.bob, "bob's")):
             wait_until(lambda: home.sync(workspace, expect=None).get("ok"), f"{home.name} syncs {workspace}")
@@ -99,7 +85,7 @@ class Rollback(keyfold.Case):
         """The author is gone; who was first to return lacks the contents; the other has them."""
         erin = self.join("erin")
         self.alice.share("papers", erin, "contributor")
-        self.back_up()
+        self.relay.back_up()
         erin.put_bytes(b"seen by bob alone" * 10_000, "papers:/erin.txt")
         erin.sync("papers")
         self.bob.sync("papers")
@@ -107,7 +93,7 @@ class Rollback(keyfold.Case):
         self.alice.sync("papers")
         self.bob.stop_agent()
         erin.stop_agent()
-        self.bring_back()
+        self.relay.bring_back()
         wait_until(lambda: self.alice.sync("papers", expect=None).get("ok"), "alice syncs")
         self.alice.run("cat", "papers:/erin.txt", json=False, expect=FAILED)
         self.bob.restart_agent()
@@ -115,13 +101,13 @@ class Rollback(keyfold.Case):
         wait_until(lambda: len(self.alice.cat("papers:/erin.txt", expect=None)) == 170_000, "alice reads it")
 
     def test_a_relay_that_took_another_change_first_overwrites_nothing(self):
-        self.back_up()
+        self.relay.back_up()
         self.bob.stop_agent()  # he knows the older ledger only
         self.alice.run("workspace", "create", "alice's")
         self.alice.put_bytes(b"precious", "alice's:/x.txt")
         self.alice.sync("alice's")
         self.alice.stop_agent()
-        self.bring_back()
+        self.relay.bring_back()
         self.bob.restart_agent()
         self.bob.run("workspace", "create", "another")  # an honest fork
         self.alice.restart_agent()
