@@ -248,8 +248,8 @@ std::optional<workspace::received> take_batch(workspace_pointer self, replica::r
   note_holders(s, from, entries);
   if (!commit(self)) return std::nullopt;
   s.options.heads->note(s.engine.feeds(), s.ledger);
-  report(s, result.incidents,
-         came);  // not before: where a read fails, an entry may seem to be another one
+  // Not before: where a read fails, an entry may seem to be another one.
+  report(s, result.incidents, came);
   return result;
 }
 

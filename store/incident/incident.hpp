@@ -42,9 +42,8 @@ enum class kind : std::uint8_t {
   key_mismatch,
   row_missing,
   earlier_mismatch,
-  device_restored =
-      48,  ///< a device found entries of its own that it did not know: it comes from a backup, or a
-           ///< copy of it runs
+  /// A device found entries of its own that it did not know: it comes from a backup, or a copy of it runs.
+  device_restored = 48,
 };
 inline constexpr kind all_kinds[] = {
     kind::relay_forked,        kind::relay_stepped_back,   kind::relay_restored,

@@ -38,9 +38,9 @@ using header_lookup = std::function<std::optional<bytes>(const entry_hash&)>;
 [[nodiscard]] report of_damaged_payload(organization_id organization, workspace_id workspace,
                                         const feed::feed_head& place, errc why, std::uint64_t when,
                                         const std::optional<device_id>& from = {});
-/// Entries that others name, and that are not given.
 /// `first`: the entry with which the device that was restored, or has a copy, goes on.
 [[nodiscard]] report of_restored(const feed::entry& first, std::uint64_t when);
+/// Entries that others name, and that are not given.
 [[nodiscard]] report of_withheld(organization_id organization, workspace_id workspace,
                                  std::span<const entry_hash> entries, std::uint64_t when,
                                  const std::optional<device_id>& from = {});

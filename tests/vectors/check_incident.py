@@ -112,6 +112,7 @@ def main() -> int:
     assert seen == set(KINDS)
     for row in golden["reports"]:
         assert unpacked(bytes.fromhex(row["report"]))[0] == 1
+    assert [unpacked(bytes.fromhex(row["report"]))[1] for row in golden["reports"]] == [3, 34, 48]
     return 0
 
 

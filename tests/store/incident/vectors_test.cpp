@@ -34,8 +34,10 @@ nlohmann::json made_vectors() {
   const auto foreign = two.foreign_record();
   out["files"].push_back(row_of(foreign, two.state));
   const auto noted = of_withheld(w.state.id(), w.papers, std::vector<entry_hash>(1), w.now);
-  out["reports"] = {{{"report", to_hex(encode_report(w.restored_relay()))}},
-                    {{"report", to_hex(encode_report(noted))}}};
+  out["reports"] = {
+      {{"report", to_hex(encode_report(w.restored_relay()))}},
+      {{"report", to_hex(encode_report(noted))}},
+      {{"report", to_hex(encode_report(of_restored(w.sign(w.bob, w.draft(w.bob)), w.now)))}}};
   return out;
 }
 
