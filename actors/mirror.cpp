@@ -238,10 +238,17 @@ std::vector<mirror::local_path> take_starts(mirror_state& s, bool everything) {
   return {starts.begin(), starts.end()};
 }
 
+mirrored recover(mirror_state& s) {
+  KEYFOLD_CHECK(mirror::recover(s.root, s.base));
+  return s.transaction.commit(true);
+}
+
 /// Disk to tree, then tree to disk, until both are the same.
 mirrored run_rounds(self_pointer self, bool everything, mirror::brake brake) {
   auto& s = state_of(self);
   caf::scoped_actor blocking(self->system());
+  // A run that failed had begun something, which nobody is to take for the user's doing.
+  if (!s.base.intended().empty()) KEYFOLD_CHECK(recover(s));
   for (int round = 0; round < most_rounds; ++round) {
     const auto starts = take_starts(s, everything && round == 0);
     if (auto published = starts.empty() ? mirrored{} : publish_local(s, blocking, starts, brake);
@@ -368,10 +375,8 @@ mirror_actor::behavior_type start(self_pointer self, const std::shared_ptr<begin
                                                       from->workspace, from->report, from->maker);
   auto& s = state_of(self);
   s.marker = from->marker;
-  if (auto recovered = mirror::recover(s.root, s.base); !recovered)
+  if (auto recovered = recover(s); !recovered)
     spdlog::error("mirror {}: {}", s.root.folder(), recovered.error().message);
-  if (auto committed = s.transaction.commit(true); !committed)
-    spdlog::error("mirror {}: {}", s.root.folder(), committed.error().message);
   const auto me = caf::actor_cast<caf::actor_addr>(mirror_actor(self));
   s.watch = std::make_unique<folder_watch>(s.root, [me] {
     if (auto to = caf::actor_cast<caf::actor>(me)) caf::anon_send(to, disk_changed{});

@@ -9,11 +9,13 @@
 // A file is replaced so: write beside it, one syncfs for a batch, look whether the target is as
 // base says, exchange the two names atomically (RENAME_EXCHANGE), look at what came out: if it is
 // not what base says, or somebody has it open for writing, exchange them back. Only then is the old
-// one removed. What is about to get its name is intended in base first, durably: after a crash it is
-// known, and not taken for something new that brings back what was deleted meanwhile. Windows that
-// remain: a file system without RENAME_EXCHANGE (a plain rename follows
+// one removed. Windows that remain: a file system without RENAME_EXCHANGE (a plain rename follows
 // the look at once), or without leases (a writer who has the old file open writes into a file
-// without a name). After a crash recover() puts parked things back, removes what it can prove to be
+// without a name).
+//
+// What is about to be made, renamed, changed or removed is intended in base first, durably, up to 1,000 actions at
+// once: after a crash it is known, and not taken for the user's doing, which would bring back what others deleted
+// meanwhile, or stand beside their edits. After a crash recover() puts parked things back, removes what it can prove to be
 // ours, and moves the rest to `Recovered/`.
 #pragma once
 

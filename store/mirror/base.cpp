@@ -106,7 +106,7 @@ bytes base::child_key(row_id parent, std::string_view name) const {
   return out;
 }
 
-void base::intend(const std::vector<base_row>& rows) {
+void base::intend(const std::vector<intent>& intents) {
   std::vector<bytes> former;
   state_.scan(key_of('w'), {}, [&](bytes_view key, bytes_view) {
     former.push_back(to_bytes(key));
@@ -114,19 +114,24 @@ void base::intend(const std::vector<base_row>& rows) {
   });
   for (const auto& key : former) state_.erase(key);
   std::uint64_t number = 0;
-  for (const auto& row : rows) {
-    auto value = encode(row.id);
-    append(value, encode(row));
+  for (const auto& each : intents) {
+    auto value = encode(each.row.id);
+    if (!each.goes) append(value, encode(each.row));
     state_.put(key_of('w', number++), std::move(value));
   }
 }
 
-std::vector<base_row> base::intended() const {
-  std::vector<base_row> out;
+std::vector<intent> base::intended() const {
+  std::vector<intent> out;
   state_.scan(key_of('w'), {}, [&](bytes_view, bytes_view value) {
     if (value.size() < 8) return true;
-    if (auto row = decode(row_id{read_u64(value.first(8))}, value.subspan(8)))
-      out.push_back(std::move(*row));
+    const row_id id{read_u64(value.first(8))};
+    if (value.size() == 8) {
+      out.emplace_back().goes = true;
+      out.back().row.id = id;
+    } else if (auto row = decode(id, value.subspan(8))) {
+      out.push_back({std::move(*row), false});
+    }
     return true;
   });
   return out;

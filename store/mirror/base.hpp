@@ -5,7 +5,7 @@
 //   'c' ‖ parent ‖ 16 bytes of derive(name key, "keyfold/v1/mirror-name", name)    rows by name,
 //   'i' ‖ inode    'n' ‖ node                                by inode and by node (workspace/rows.hpp)
 //   'f'            -> number of files and symlinks     's' -> last row given out
-//   'w' ‖ number   -> row ‖ as 'r'                     about to get its name on disk (apply.hpp)
+//   'w' ‖ number   -> row ‖ as 'r', or row alone       about to be so on disk, or to go from it (apply.hpp)
 //   'o' ‖ 8 bytes of an object's id ‖ row -> version   the file's version that has chunks in it: an index, brought up
 //   'u' ‖ row      -> version                          behind changes of rows (object_index.hpp): the row's version is
 //                                                      another one now than it was there (zero: it was in no file)
@@ -37,6 +37,12 @@ struct base_row {
   bool operator==(const base_row&) const = default;
 };
 
+/// What is about to come about on disk.
+struct intent {
+  base_row row;       ///< as it will be; id 0: a new one, and a folder's inode is not known yet
+  bool goes = false;  ///< it is removed; only the id counts
+};
+
 /// What stands for a symlink's content in base_row::content and shown_item::content.
 [[nodiscard]] hash32 hash_of_target(std::string_view target);
 
@@ -62,9 +68,9 @@ class base {
 
   /// Stores a row (id 0: a new one) in place of the one of its id; gives its id.
   row_id put(base_row row);
-  /// Rows (id 0: new ones) that are about to be what the disk has, in place of those intended before.
-  void intend(const std::vector<base_row>& rows);
-  [[nodiscard]] std::vector<base_row> intended() const;
+  /// In place of what was intended before.
+  void intend(const std::vector<intent>& intents);
+  [[nodiscard]] std::vector<intent> intended() const;
   /// Forgets the row and all below it.
   void erase(row_id row);
   /// Number of files and symlinks.

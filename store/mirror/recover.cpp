@@ -1,5 +1,5 @@
-// After a crash: what apply left under Keyfold's own names. Base is as it was before the apply that
-// crashed, since its transaction was not committed; so base tells what the bytes are.
+// After a crash: what apply left under Keyfold's own names, and what it had intended. Base is as it was before that was
+// begun, since nothing was committed later; so base tells what the bytes are.
 
 #include <unistd.h>
 
@@ -27,6 +27,9 @@ class recovery {
   recovery(const root& r, base& b) : root_(r), base_(b) {}
 
   expected<std::vector<local_path>> run() {
+    const auto intents = base_.intended();
+    for (const auto& each : intents)
+      if (is_same_thing(each)) take(each.row);
     KEYFOLD_CHECK(unpark_all());
     std::vector<local_path> own;
     scan_hooks hooks;
@@ -36,7 +39,12 @@ class recovery {
     const std::vector<local_path> whole{""};
     KEYFOLD_CHECK(scan(root_, whole, hooks));
     for (const auto& path : own) KEYFOLD_CHECK(clear(path));
-    for (auto& row : base_.intended()) take_intended(row);
+    for (const auto& each : intents) {
+      if (each.goes)
+        forget_gone(each.row.id);
+      else if (!is_same_thing(each))
+        take(each.row);
+    }
     base_.intend({});
     if (::syncfs(root_.fd()) != 0) return fail_errno(errno, "cannot make durable", root_.folder());
     return std::move(rescued_);
@@ -69,15 +77,36 @@ class recovery {
     return keep(from, row);
   }
 
-  /// What had got its name before the crash is what base knows of it.
-  void take_intended(base_row& row) {
+  /// Made, moved, parked or given other attributes; anything else is new bytes, perhaps under a name that is cleared first.
+  [[nodiscard]] bool is_same_thing(const intent& each) const {
+    if (each.goes) return false;
+    if (each.row.id == root_row) return each.row.facts.kind == node_kind::folder;
+    const auto row = base_.get(each.row.id);
+    return row && same_inode(row->facts, each.row.facts);
+  }
+
+  /// What had come about before the crash is what base knows.
+  void take(base_row row) {
     const auto folder = base_.path_of(row.parent);
     if (!folder || (row.id == root_row && base_.child(row.parent, row.name))) return;
     const auto at = find_place(root_, join(*folder, row.local));
     const auto seen = at ? look(*at) : expected<looked>(fail(at));
-    if (!seen || !unchanged_but_moved(row.facts, seen->facts)) return;
-    row.facts = settled_facts(row.facts, *at);
+    if (!seen) return;
+    if (row.id == root_row && row.facts.kind == node_kind::folder) {
+      if (seen->facts.kind != node_kind::folder || seen->odd != oddity::none) return;
+      row.facts = seen->facts;
+    } else {
+      if (!unchanged_but_moved(row.facts, seen->facts)) return;
+      row.facts = settled_facts(row.facts, *at);
+    }
     base_.put(std::move(row));
+  }
+
+  void forget_gone(row_id row) {
+    const auto path = base_.path_of(row);
+    if (!path) return;
+    const auto seen = look(root_, *path);
+    if (!seen && seen.error().code == errc::not_found) base_.erase(row);
   }
 
   expected<void> clear(const local_path& path) {

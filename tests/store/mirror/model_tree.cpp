@@ -288,7 +288,7 @@ apply_report mirrored::apply_plan(const disk_plan& plan) {
     KEYFOLD_CHECK(write_all(file.get(), as_bytes(tree.find_version(item.version)->bytes)));
     return true;
   };
-  auto report = get(apply(mirror_root, base, plan, {content, draft}, *random, ignored_));
+  auto report = get(apply(mirror_root, base, plan, {content, draft, commit}, *random, ignored_));
   for (const auto& skipped : report.skipped)
     if (skipped.why.code == errc::changed_on_disk) wanted_.insert(skipped.path);
   return report;

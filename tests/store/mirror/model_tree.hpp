@@ -75,6 +75,7 @@ struct mirrored : disk_fixture {
   model_tree tree;
   /// Called before each content that apply asks for.
   std::function<void()> while_applying = [] {};
+  std::function<expected<void>()> commit;  ///< as apply_hooks has it
   std::unique_ptr<random_source> random = seeded_random(1);
 
   list_shown lister() const {

@@ -49,6 +49,33 @@ class random_users {
     for (int rounds = 0; !sync(); ++rounds) RC_ASSERT(rounds < 20);
     if (told_) RC_ASSERT(m_.sync());  // nothing was overlooked
   }
+  void run_remotely(const step& s) { remote_step(s); }
+  /// An apply that ends in the midst, as the program does: after so many actions, or so many commits and contents.
+  void crash(std::size_t actions, std::size_t effects) {
+    struct crashed {};
+    const auto count = [&] {
+      if (effects-- == 0) throw crashed{};
+    };
+    get(m_.state.commit(true));
+    const bool twins = !m_.find_changes().ignored.empty();  // which the apply may make room for
+    auto plan = m_.plan_disk();
+    plan.actions.resize(std::min(plan.actions.size(), actions));
+    m_.while_applying = count;
+    m_.commit = [&]() -> expected<void> {
+      KEYFOLD_CHECK(m_.state.commit(true));
+      count();
+      return {};
+    };
+    try {
+      m_.apply_plan(plan);
+    } catch (const crashed&) {
+    }
+    m_.while_applying = [] {};
+    m_.commit = {};
+    m_.state.discard();
+    RC_ASSERT(get(recover(m_.mirror_root, m_.base)).empty());
+    if (!twins) RC_ASSERT(m_.changes() == sentences{});
+  }
   void check() {
     // Of two spellings of one name the second stays on disk, and is told.
     const auto ignored = m_.find_changes().ignored;
@@ -229,6 +256,20 @@ TEST_CASE("whatever users do on both sides, disk and tree become equal and no by
   CHECK(rc::check([told](const std::vector<step>& steps) {
     random_users users(told);
     users.run(steps);
+    users.check();
+  }));
+}
+
+TEST_CASE("what an apply did before a crash is not taken for the user's doing") {
+  CHECK(rc::check([](const std::vector<step>& steps, const std::vector<step>& remote) {
+    random_users users(false);
+    users.run(steps);
+    for (auto s : remote) {
+      s.what = static_cast<std::uint8_t>(10 + s.what % 7);
+      users.run_remotely(s);
+    }
+    users.crash(*rc::gen::inRange<std::size_t>(0, 40), *rc::gen::inRange<std::size_t>(0, 40));
+    users.run({});
     users.check();
   }));
 }
