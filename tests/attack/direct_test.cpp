@@ -321,18 +321,11 @@ TEST_CASE(
   r.alice.sync(r.papers);
   CHECK(r.alice.read(r.papers, {"hidden"}) == "from bob");
   // To carol the relay does not say a word of it, not even that it has it.
-  const auto drops = lying_feeds([&](const std::string& to, bytes& e) {
-    return to != "carol" || feed::decode_entry(e)->hash != hidden;
-  });
-  r.attacker = [&](const under_way& u) {
-    auto out = drops(u);
-    if (out && !u.up && u.who == "carol" && u.about == net::message_kind::subscribe) {
-      auto said = net::decode<net::subscribe_answer>(out->body.view()).value();
-      std::erase_if(said.frontier, [&](const auto& head) { return head.hash == hidden; });
-      out->body = net::encode(said);
-    }
-    return out;
-  };
+  r.attacker =
+      hiding_even_in_frontiers(lying_feeds([&](const std::string& to, bytes& e) {
+                                 return to != "carol" || feed::decode_entry(e)->hash != hidden;
+                               }),
+                               "carol", hidden);
   r.carol.sync(r.papers);
   CHECK(r.carol.behind(r.papers).empty());
   CHECK(r.carol.names(r.papers).empty());

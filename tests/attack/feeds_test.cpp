@@ -325,16 +325,7 @@ TEST_CASE("A13: an entry that the relay withholds is missed where others name it
   REQUIRE(r.carol.behind(r.papers).size() == 1U);
   CHECK(r.carol.behind(r.papers).front().hash == hidden);
   SECTION("also in its frontier: then alice's next entry tells") {
-    const auto drops = r.attacker;
-    r.attacker = [&](const under_way& u) {
-      auto out = drops(u);
-      if (out && !u.up && u.who == "carol" && u.about == net::message_kind::subscribe) {
-        auto said = net::decode<net::subscribe_answer>(out->body.view()).value();
-        std::erase_if(said.frontier, [&](const auto& head) { return head.hash == hidden; });
-        out->body = net::encode(said);
-      }
-      return out;
-    };
+    r.attacker = hiding_even_in_frontiers(r.attacker, "carol", hidden);
     r.carol.sync(r.papers);
     CHECK(r.carol.behind(r.papers).empty());
     r.alice.sync(r.papers);

@@ -84,6 +84,20 @@ namespace keyfold::attack {
   };
 }
 
+/// Hides an entry from one of them: `drops` it on the way, and leaves it out of the frontier too.
+[[nodiscard]] inline middle hiding_even_in_frontiers(middle drops, const std::string& from,
+                                                     const entry_hash& hidden) {
+  return [drops = std::move(drops), from, hidden](const under_way& u) {
+    auto out = drops(u);
+    if (out && !u.up && u.who == from && u.about == net::message_kind::subscribe) {
+      auto said = net::decode<net::subscribe_answer>(out->body.view()).value();
+      std::erase_if(said.frontier, [&](const auto& head) { return head.hash == hidden; });
+      out->body = net::encode(said);
+    }
+    return out;
+  };
+}
+
 /// A right draft of a new generation of `by`, who knows what his device holds: it makes a folder.
 [[nodiscard]] inline feed::draft draft_of(device& by, workspace_id workspace, random_source& random,
                                           const std::string& name = "forged") {
