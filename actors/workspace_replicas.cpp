@@ -81,13 +81,15 @@ void report(const workspace_state& s, const std::vector<workspace::entry_inciden
   }
 }
 
-/// Entries are exchanged with a replica while this user may read, and so may who is at the other end.
-bool is_entitled(const workspace_state& s, const replica_link& replica) {
-  if (!ledger::may_read(s.role())) return false;
-  if (replica.is_relay()) return true;
-  const auto facts = s.ledger.now->state.find_device(*replica.device);
+bool may_read(const workspace_state& s, const device_id& device) {
+  const auto facts = s.ledger.now->state.find_device(device);
   const auto* fold = s.ledger.now->state.workspace(s.options.workspace);
   return facts && ledger::may_read(fold->role_of(facts->user));
+}
+
+/// Entries are exchanged with a replica while this user may read, and so may who is at the other end.
+bool is_entitled(const workspace_state& s, const replica_link& replica) {
+  return ledger::may_read(s.role()) && (replica.is_relay() || may_read(s, *replica.device));
 }
 
 void end_exchange(workspace_pointer self, replica_link& replica) {
@@ -112,18 +114,28 @@ void review(workspace_pointer self, replica_link& replica) {
   ask_anew(self, replica);
 }
 
-/// Whoever is given an entry, or made it, has it; and the relay gets it of its author, if that one is there.
+/// Whoever is given an entry, or made it, has it; and the relay gets it of its author, where he can bring it.
 void note_holders(workspace_state& s, replica::replica_number from,
                   std::span<const feed::entry> entries) {
+  const auto may = [&](const device_id& device) { return may_read(s, device); };
   for (const auto& e : entries) {
     if (!s.engine.feeds().holds(e.hash)) continue;
     for (auto& [number, replica] : s.replicas) {
       const bool has_it = number == from || replica.device == e.header.device;
-      const bool gets_it = !has_it && replica.is_relay() && s.at_relay.contains(e.header.device);
-      if (gets_it) s.left_to_author.insert(e.header.device);
-      if (has_it || gets_it) replica.push->came_from_replica(e.hash);
+      if (has_it || (replica.is_relay() && s.authors.brings(e.header.device, may)))
+        replica.push->came_from_replica(e.hash);
     }
   }
+}
+
+/// Somebody may not have brought all that was left to him: what the relay holds is asked anew.
+void bring_for_others(workspace_pointer self) {
+  auto* relay = state_of(self).relay();
+  if (relay == nullptr || !relay->push_connected) return;
+  relay->push = make_push(state_of(self), true);
+  relay->push_connected = relay->push_idle = false;
+  relay->uploading = 0;
+  ask_anew(self, *relay);
 }
 
 }  // namespace
@@ -192,10 +204,7 @@ void went_offline(workspace_pointer self, const replica_offline& said) {
   if (found == s.replicas.end()) return;
   const bool was_relay = found->second.is_relay();
   if (found->second.entitled) end_exchange(self, found->second);
-  if (was_relay) {
-    s.at_relay.clear();
-    s.left_to_author.clear();
-  }
+  if (was_relay) s.authors.clear();
   s.replicas.erase(found);
   const error gone{
       errc::unreachable,
@@ -208,19 +217,10 @@ void went_offline(workspace_pointer self, const replica_offline& said) {
 
 void note_at_relay(workspace_pointer self, const device_at_relay& said) {
   auto& s = state_of(self);
-  if (said.there) {
-    s.at_relay.insert(said.device);
-    return;
-  }
-  s.at_relay.erase(said.device);
-  auto* relay = s.relay();
-  const bool matters = s.left_to_author.erase(said.device) > 0;
-  if (!matters || relay == nullptr || !relay->push_connected) return;
-  // It may have gone before it had brought everything: what the relay holds is asked anew.
-  relay->push = make_push(s, true);
-  relay->push_connected = relay->push_idle = false;
-  relay->uploading = 0;
-  ask_anew(self, *relay);
+  if (said.there)
+    s.authors.came(said.device);
+  else if (s.authors.went(said.device))
+    bring_for_others(self);
 }
 
 void take_ledger(workspace_pointer self, const ledger_view& ledger) {
@@ -237,6 +237,8 @@ void take_ledger(workspace_pointer self, const ledger_view& ledger) {
     carry_out(self, replica, replica.pull.ledger_advanced());
     if (replica.push_connected) carry_out(self, replica, replica.push->ledger_advanced());
   }
+  if (s.authors.review([&](const device_id& device) { return may_read(s, device); }))
+    bring_for_others(self);
 }
 
 std::optional<workspace::received> take_batch(workspace_pointer self, replica::replica_number from,

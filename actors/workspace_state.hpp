@@ -7,6 +7,7 @@
 
 #include "actors/mirror.hpp"
 #include "actors/workspace.hpp"
+#include "store/replica/authors.hpp"
 #include "store/replica/fetch.hpp"
 #include "store/replica/pull.hpp"
 #include "store/replica/push.hpp"
@@ -108,8 +109,7 @@ struct workspace_state {
   replica::fetch fetch;
   std::map<replica::replica_number, replica_link> replicas;
   std::map<std::uint64_t, unshared_entry> unshared;  ///< by their number of arrival
-  std::set<device_id> at_relay;                      ///< devices that are connected with it
-  std::set<device_id> left_to_author;                ///< those whose entries the relay gets of them
+  replica::authors_at_relay authors;
 
   ledger_actor ledger_of;
   disk_actor disk;

@@ -24,6 +24,34 @@ link_number network::open(node_number from, node_number to) {
   return link;
 }
 
+namespace {
+
+std::string words_of(const message& m) {
+  constexpr std::array<std::string_view, 10> requests{
+      "hello", "pull", "append", "put records", "subscribe", "heads", "push", "have", "put", "get"};
+  constexpr std::array<std::string_view, 10> answers{
+      "refused", "greeted", "records", "receipted", "subscribed",
+      "heads",   "pushed",  "lacking", "stored",    "object"};
+  constexpr std::array<std::string_view, 5> events{"ledger advanced", "feed advanced",
+                                                   "objects wanted", "presence", "ended"};
+  static_assert(std::variant_size_v<request> == requests.size());
+  static_assert(std::variant_size_v<answer> == answers.size());
+  static_assert(std::variant_size_v<event> == events.size());
+  if (const auto* r = std::get_if<request>(&m.what)) {
+    const auto* wanted = std::get_if<get>(r);
+    return std::string(requests[r->index()]) +
+           (wanted != nullptr ? " " + to_text(wanted->object).substr(0, 6) : "");
+  }
+  if (const auto* a = std::get_if<answer>(&m.what)) {
+    const auto* no = std::get_if<refused>(a);
+    return std::string(answers[a->index()]) +
+           (no != nullptr ? ": " + std::string(to_string(no->why.code)) : "");
+  }
+  return std::string(events[std::get<event>(m.what).index()]);
+}
+
+}  // namespace
+
 void network::send(link_number link, node_number from, message m) {
   const auto found = lines_.find(link);
   if (found == lines_.end()) return;
@@ -34,6 +62,7 @@ void network::send(link_number link, node_number from, message m) {
   events_.at(last, [this, link, from, to, said = std::move(m)] {
     if (!lines_.contains(link)) return;
     log_.note(events_.now(), "message", {link, from, to, said.id, said.what.index()});
+    if (log_.speaks()) log_.remark(events_.now(), words_of(said));
     nodes_.hear(to, link, from, said);
   });
 }

@@ -57,13 +57,29 @@ std::set<version_id> quarantined_versions(device& d) {
   return out;
 }
 
-std::map<entry_hash, feed::held_entry> entries_of(const workspace::engine& engine) {
-  std::map<entry_hash, feed::held_entry> out;
+using held_entries = std::map<entry_hash, feed::held_entry>;
+
+held_entries entries_of(const workspace::engine& engine) {
+  held_entries out;
   engine.feeds().visit_arrivals(0, [&](const feed::held_entry& held) {
     out[held.order.hash] = held;
     return true;
   });
   return out;
+}
+
+/// Those of `some` that `others` has not, or judges differently.
+std::string difference(const world& w, const held_entries& some, const held_entries& others) {
+  std::string out;
+  for (const auto& [hash, held] : some) {
+    const auto there = others.find(hash);
+    if (there != others.end() && there->second.standing == held.standing) continue;
+    const auto author = std::ranges::find_if(
+        w.devices, [&](const auto& d) { return d->who.device == held.order.device; });
+    out += " " + (*author)->name() + "'s entry " + std::to_string(held.order.seq.value) +
+           (held.standing == feed::standing::counts ? " counts" : " is quarantined");
+  }
+  return out.empty() ? " none" : out;
 }
 
 /// The author lost the right to write, now or for a while.
@@ -171,11 +187,11 @@ void oracle::check_standings(const std::vector<device*>& readers) const {
     const auto same = [](const auto& a, const auto& b) {
       return a.first == b.first && a.second.standing == b.second.standing;
     };
-    if (!std::equal(first.begin(), first.end(), other.begin(), other.end(), same))
-      throw broken_promise{d->name() + " and " + readers.front()->name() +
-                           " do not hold the same entries, or judge them differently (" +
-                           std::to_string(other.size()) + ", " + std::to_string(first.size()) +
-                           ")"};
+    if (std::equal(first.begin(), first.end(), other.begin(), other.end(), same)) continue;
+    throw broken_promise{d->name() + " and " + readers.front()->name() +
+                         " do not hold the same entries, or judge them differently:" +
+                         difference(world_, other, first) + "; at the other" +
+                         difference(world_, first, other)};
   }
 }
 

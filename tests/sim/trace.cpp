@@ -33,6 +33,10 @@ void trace::say(instant at, const std::string& line) {
   if (out_ != nullptr) *out_ << seconds_text(at) << "  " << line << '\n';
 }
 
+void trace::remark(instant at, const std::string& line) {
+  if (out_ != nullptr) *out_ << seconds_text(at) << "      " << line << "\n";
+}
+
 std::string seconds_text(instant at) {
   std::array<char, 32> out{};
   (void)std::snprintf(out.data(), out.size(), "%8.3f", static_cast<double>(at.count()) / 1000);

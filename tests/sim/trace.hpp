@@ -24,6 +24,8 @@ class trace {
   void note(instant at, std::string_view what, std::initializer_list<std::uint64_t> numbers);
   /// A line for people; it goes into the hash too.
   void say(instant at, const std::string& line);
+  /// The same for people alone: it goes into no hash.
+  void remark(instant at, const std::string& line);
   [[nodiscard]] bool speaks() const { return out_ != nullptr; }
   [[nodiscard]] std::uint64_t hash() const { return hash_; }
 

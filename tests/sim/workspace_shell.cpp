@@ -164,13 +164,17 @@ std::unique_ptr<replica::push> workspace_shell::make_push(bool objects_first) {
                                          size_of, tuning);
 }
 
+bool workspace_shell::may_read(const device_id& device) const {
+  const auto facts = ledger_.now->state.find_device(device);
+  const auto* fold = ledger_.now->state.workspace(of_.all().workspace);
+  return facts && ledger::may_read(fold->role_of(facts->user));
+}
+
 /// Entries are exchanged with a replica while this user may read, and so may who is at the other end.
 bool workspace_shell::is_entitled(const replica_link& replica) const {
   if (!ledger::may_read(role())) return false;
   if (replica.is_relay() || of_.all().has(bug::removed_are_served, of_)) return true;
-  const auto facts = ledger_.now->state.find_device(*replica.device);
-  const auto* fold = ledger_.now->state.workspace(of_.all().workspace);
-  return facts && ledger::may_read(fold->role_of(facts->user));
+  return may_read(*replica.device);
 }
 
 void workspace_shell::end_exchange(replica_link& replica) {
@@ -208,10 +212,7 @@ void workspace_shell::replica_down(link_number link) {
   auto* replica = find(link);
   if (replica == nullptr) return;
   if (replica->entitled) end_exchange(*replica);
-  if (replica->is_relay()) {
-    at_relay_.clear();
-    left_to_author_.clear();
-  }
+  if (replica->is_relay()) authors_.clear();
   replicas_.erase(link);
 }
 
@@ -223,29 +224,30 @@ replica_link* workspace_shell::relay() {
 
 void workspace_shell::note_at_relay(const device_id& device, bool there) {
   if (dead_) return;
-  if (there) {
-    at_relay_.insert(device);
-    return;
-  }
-  at_relay_.erase(device);
+  if (there)
+    authors_.came(device);
+  else if (authors_.went(device))
+    bring_for_others();
+}
+
+/// Somebody may not have brought all that was left to him: what the relay holds is asked anew.
+void workspace_shell::bring_for_others() {
   auto* at = relay();
-  const bool matters = left_to_author_.erase(device) > 0;
-  if (!matters || at == nullptr || !at->push_connected) return;
-  // It may have gone before it had brought everything: what the relay holds is asked anew.
+  if (at == nullptr || !at->push_connected) return;
   at->push = make_push(true);
   at->push_connected = at->push_idle = false;
   carry_out(*at, at->pull.connected());
 }
 
-/// Whoever is given an entry, or made it, has it; and the relay gets it of its author, if that one is there.
+/// Whoever is given an entry, or made it, has it; and the relay gets it of its author, where he can bring it.
 void workspace_shell::note_holders(link_number from, std::span<const feed::entry> entries) {
+  const auto may = [this](const device_id& device) { return may_read(device); };
   for (const auto& e : entries) {
     if (!engine_->feeds().holds(e.hash)) continue;
     for (auto& [link, replica] : replicas_) {
       const bool has_it = link == from || replica.device == e.header.device;
-      const bool gets_it = !has_it && replica.is_relay() && at_relay_.contains(e.header.device);
-      if (gets_it) left_to_author_.insert(e.header.device);
-      if (has_it || gets_it) replica.push->came_from_replica(e.hash);
+      if (has_it || (replica.is_relay() && authors_.brings(e.header.device, may)))
+        replica.push->came_from_replica(e.hash);
     }
   }
 }
@@ -297,6 +299,9 @@ void workspace_shell::take_ledger(const ledger_view& now) {
     carry_out(replica, replica.pull.ledger_advanced());
     if (replica.push_connected) carry_out(replica, replica.push->ledger_advanced());
   }
+  if (dead_) return;
+  if (authors_.review([this](const device_id& device) { return may_read(device); }))
+    bring_for_others();
 }
 
 std::optional<workspace::received> workspace_shell::take_batch(

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "store/incident/make.hpp"
+#include "store/replica/authors.hpp"
 #include "store/replica/fetch.hpp"
 #include "store/replica/pull.hpp"
 #include "store/replica/push.hpp"
@@ -104,8 +105,10 @@ class workspace_shell {
   friend struct push_effects;
   friend struct host;
   [[nodiscard]] replica_link* find(link_number link);
+  [[nodiscard]] bool may_read(const device_id& device) const;
   [[nodiscard]] bool is_entitled(const replica_link& replica) const;
   void review(replica_link& replica);
+  void bring_for_others();
   void end_exchange(replica_link& replica);
   [[nodiscard]] std::unique_ptr<replica::push> make_push(bool objects_first);
   void fail_over();
@@ -155,8 +158,7 @@ class workspace_shell {
   replica::fetch fetch_;
   std::map<link_number, replica_link> replicas_;
   std::map<device_id, lamport_time> known_;
-  std::set<device_id> at_relay_;
-  std::set<device_id> left_to_author_;  ///< those whose entries the relay gets of them
+  replica::authors_at_relay authors_;
   bool dead_ = false;
   bool rotating_ = false;
   bool mirror_planned_ = false;
