@@ -21,6 +21,9 @@ class oracle {
  public:
   explicit oracle(world& of) : world_(of) {}
 
+  /// Honest devices whose users may read the workspace, as the relay knows.
+  [[nodiscard]] std::vector<device*> readers() const;
+
   // What happens on the way. Without somebody who lies, none of it may.
   void incident(std::size_t device, const std::string& what);
   void entry_incident(std::size_t device, const workspace::entry_incident& what);
@@ -31,7 +34,6 @@ class oracle {
   void check();
 
  private:
-  [[nodiscard]] std::vector<device*> readers() const;
   void check_finished(device& d) const;
   void check_convergence(const std::vector<device*>& readers) const;
   void check_standings(const std::vector<device*>& readers) const;

@@ -46,6 +46,10 @@ class relay_node {
   }
 
   [[nodiscard]] relay::organization& core() { return *core_; }
+  /// It held the object once, and was restored to an earlier state.
+  [[nodiscard]] bool has_lost(const object_id& object) const {
+    return lost_objects_.contains(object) && !holds(object);
+  }
   [[nodiscard]] bool holds(const object_id& object) const { return objects.has(object); }
 
   disk database;
@@ -85,6 +89,7 @@ class relay_node {
   };
   [[nodiscard]] bool can_be_brought_forward(const ledger::state& from) const;
   std::optional<backup> backup_;
+  std::set<object_id> lost_objects_;      ///< by being restored
   std::optional<ledger_seq> lost_until_;  ///< the last record that a restoring lost
   std::vector<std::vector<bytes>> sent_;  ///< for replays
 };

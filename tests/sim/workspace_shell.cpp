@@ -551,17 +551,21 @@ void workspace_shell::get_object(const replica::get_object& wanted) {
 
 void workspace_shell::carry_out(const replica::fetch::effects& effects) {
   bool in_vain = false;
+  bool within_reach = false;
   for (const auto& effect : effects) {
     if (dead_) return;
     if (const auto* e = std::get_if<replica::get_object>(&effect)) get_object(*e);
-    in_vain = in_vain || std::holds_alternative<replica::object_unavailable>(effect);
+    if (const auto* e = std::get_if<replica::object_unavailable>(&effect)) {
+      in_vain = true;
+      within_reach = within_reach || !of_.all().out_of_reach(e->object);
+    }
   }
   if (!in_vain || replicas_.empty()) return;
   // As a mirror does: after a while it tries again.
   of_.after(instant{2000}, mine([this] {
               if (!replicas_.empty()) mirror_soon();
             }),
-            of_.rebel || of_.shut_out || !ledger::may_read(role()));
+            of_.rebel || of_.shut_out || !ledger::may_read(role()) || !within_reach);
 }
 
 std::optional<std::string> workspace_shell::unfinished() const {

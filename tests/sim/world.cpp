@@ -251,6 +251,12 @@ void world::heal() {
   relay->lies = {};
 }
 
+bool world::out_of_reach(const object_id& object) const {
+  if (!relay->has_lost(object)) return false;
+  const auto readers = judge.readers();
+  return std::ranges::none_of(readers, [&](const auto* d) { return d->objects.has(object); });
+}
+
 void world::rest() {
   heal();
   say("everything is healed");
