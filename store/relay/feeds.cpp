@@ -36,6 +36,10 @@ void feeds::lose(workspace_id workspace, const object_id& object) {
   state_.put(key_of('w', workspace.view(), object.view()), {});
 }
 
+bool feeds::is_lost(workspace_id workspace, const object_id& object) const {
+  return state_.get(key_of('w', workspace.view(), object.view())).has_value();
+}
+
 std::vector<object_id> feeds::lost(workspace_id workspace, std::size_t max) const {
   std::vector<object_id> out;
   const auto prefix = key_of('w', workspace.view());

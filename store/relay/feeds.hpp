@@ -24,6 +24,7 @@ class feeds {
   [[nodiscard]] bool holds(workspace_id workspace, const object_id& object) const;
   void keep(workspace_id workspace, const object_id& object);
   void lose(workspace_id workspace, const object_id& object);
+  [[nodiscard]] bool is_lost(workspace_id workspace, const object_id& object) const;
   /// At most `max` of those that were lost and did not come again.
   [[nodiscard]] std::vector<object_id> lost(workspace_id workspace, std::size_t max) const;
   /// Objects that the entries need and that are not held: each once, at most `max`.

@@ -135,7 +135,8 @@ answered<organization::pushed> organization::push(session_number session, worksp
   auto done = [&]() -> expected<pushed> {
     KEYFOLD_TRY(const auto who, require(session));
     KEYFOLD_CHECK(require_present());
-    KEYFOLD_CHECK(require_writer(workspace, who.user));
+    // Whoever has what others wrote may bring it; an own entry is judged like any other.
+    KEYFOLD_CHECK(require_reader(workspace, who.user));
     KEYFOLD_TRY(const auto entries, decode_entries(encoded));
     KEYFOLD_TRY(const auto allowed, admissible(workspace, entries, now));
     const auto result = replica::take(feeds_.index(workspace), ledger_, allowed);
@@ -176,7 +177,11 @@ expected<bool> organization::check_put(session_number session, workspace_id work
                                        const object_id& object, std::size_t size) const {
   KEYFOLD_TRY(const auto who, require(session));
   KEYFOLD_CHECK(require_present());
-  KEYFOLD_CHECK(require_writer(workspace, who.user));
+  // What was lost is taken from whoever has it: its id says whether it is right.
+  if (feeds_.is_lost(workspace, object))
+    KEYFOLD_CHECK(require_reader(workspace, who.user));
+  else
+    KEYFOLD_CHECK(require_writer(workspace, who.user));
   if (size > max_object_size) return fail(errc::too_large, "an object beyond its limit");
   return !feeds_.holds(workspace, object);
 }

@@ -185,7 +185,7 @@ TEST_CASE("A9: who may not write is refused by every device, and by the relay", 
   };
   SECTION("a Reader") {
     const auto e = as(r.carol.who);
-    CHECK(push(r.carol, r.papers, {e}).error().code == errc::role_insufficient);
+    CHECK(push(r.carol, r.papers, {e}).error().code == errc::author_could_not_write);
     refused_by(e, errc::author_could_not_write);
   }
   SECTION("an External without a role") {

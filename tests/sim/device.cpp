@@ -148,16 +148,16 @@ void device::dial() {
   if (r.dialed == 0) dial_later();
 }
 
-/// Of two devices the one with the lower number dials, and goes on as long as it runs.
+/// Of two devices the one with the lower number dials, and goes on as long as it runs; seldom once it was shut out.
 void device::dial_devices() {
   for (node_number other = number + 1; other <= world_.devices.size(); ++other) {
     const bool linked = std::any_of(running_->links.begin(), running_->links.end(),
                                     [&](const auto& l) { return l.second.other == other; });
     if (!linked && admitted(other) && world_.is_up(other)) (void)world_.net.open(number, other);
   }
+  const instant delay{1000 + static_cast<std::int64_t>(random_->below(3000))};
   after(
-      instant{1000 + static_cast<std::int64_t>(random_->below(3000))}, [this] { dial_devices(); },
-      true);
+      shut_out ? 20 * delay : delay, [this] { dial_devices(); }, true);
 }
 
 std::optional<ledger::device_facts> device::admitted(node_number other) const {

@@ -101,13 +101,6 @@ expected<void> object_files::sync() {
   return {};
 }
 
-std::vector<object_id> object_files::missing_in(const object_files& other) const {
-  std::vector<object_id> out;
-  for (const auto& [id, data] : files_)
-    if (!other.has(id)) out.push_back(id);
-  return out;
-}
-
 void object_files::lose_power() {
   for (const auto& id : unsynced_) files_.erase(id);
   unsynced_.clear();

@@ -60,7 +60,6 @@ class object_files {
   [[nodiscard]] expected<void> put(const object_id& id, shared data);
   [[nodiscard]] expected<void> sync();
   void lose_power();
-  [[nodiscard]] std::vector<object_id> missing_in(const object_files& other) const;
   /// Has what `other` has, and nothing else.
   void restore(const object_files& other) {
     files_ = other.files_;

@@ -194,7 +194,6 @@ bool relay_node::restore_backup() {
   if (!core_ || !backup_ || is_behind() || !can_be_brought_forward(backup_->ledger)) return false;
   if (backup_->ledger.head() != core_->ledger().head()) lost_until_ = core_->ledger().head()->seq;
   lose_power(0);
-  for (const auto& id : objects.missing_in(backup_->objects)) lost_objects_.insert(id);
   database.restore(backup_->database);
   objects.restore(backup_->objects);
   world_.net.cut_all(0);

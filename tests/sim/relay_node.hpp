@@ -46,10 +46,6 @@ class relay_node {
   }
 
   [[nodiscard]] relay::organization& core() { return *core_; }
-  /// It held the object once, and was restored to an earlier state.
-  [[nodiscard]] bool has_lost(const object_id& object) const {
-    return lost_objects_.contains(object) && !holds(object);
-  }
   [[nodiscard]] bool holds(const object_id& object) const { return objects.has(object); }
 
   disk database;

@@ -252,9 +252,10 @@ void world::heal() {
 }
 
 bool world::out_of_reach(const object_id& object) const {
-  if (!relay->has_lost(object)) return false;
+  if (!relay->runs() || relay->holds(object)) return false;
   const auto readers = judge.readers();
-  return std::ranges::none_of(readers, [&](const auto* d) { return d->objects.has(object); });
+  return std::ranges::none_of(
+      readers, [&](auto* d) { return d->objects.has(object) || d->own_objects.contains(object); });
 }
 
 void world::rest() {

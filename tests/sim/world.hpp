@@ -29,7 +29,7 @@ class world final : public listener {
   [[nodiscard]] device& device_at(node_number n) { return *devices.at(n - 1); }
   /// The randomness of a device's cores, anew for each of its lives.
   [[nodiscard]] std::unique_ptr<random_source> random_for(device& of);
-  /// The relay lost the object by being restored, and whoever has it may not bring it any more.
+  /// The relay has not got the object, or lost it by being restored, and its author may not bring it any more.
   [[nodiscard]] bool out_of_reach(const object_id& object) const;
   [[nodiscard]] bool has(bug b) const { return planted_ == b; }
   /// Only some devices have it, so that others can notice.

@@ -56,14 +56,22 @@ TEST_CASE("a contributor's entries are taken and delivered to subscribers, but n
   CHECK(w.delivered(w.alice_session) == std::vector<bytes>{feed::encode_entry(entries[1])});
 }
 
-TEST_CASE("a reader's push is refused, and a non-member's") {
+TEST_CASE("a reader's entry is refused, and a non-member's push") {
   papers w;
   const auto entry = w.write(w.carol, w.workspace);
-  CHECK(code(w.push(w.carol_session, w.workspace, {entry}).answer) == errc::role_insufficient);
+  CHECK(code(w.push(w.carol_session, w.workspace, {entry}).answer) == errc::author_could_not_write);
   CHECK(code(w.push(w.dave_session, w.workspace, {w.write(w.dave, w.workspace)}).answer) ==
         errc::role_insufficient);
   // Not even through somebody who may write.
   CHECK(code(w.push(w.bob_session, w.workspace, {entry}).answer) == errc::author_could_not_write);
+}
+
+TEST_CASE("a reader brings what others wrote") {
+  papers w;
+  const auto entry = w.write(w.bob, w.workspace);
+  REQUIRE(w.core->subscribe(w.alice_session, w.workspace, {}).answer);
+  CHECK(w.push(w.carol_session, w.workspace, {entry}).answer->accepted == 1);
+  CHECK(w.delivered(w.alice_session) == std::vector<bytes>{feed::encode_entry(entry)});
 }
 
 TEST_CASE("an entry with a wrong signature, or of another workspace, is refused") {
@@ -218,6 +226,13 @@ TEST_CASE("objects are put by writers, and had by readers of their workspace") {
   CHECK(code(w.core->check_get(w.dave_session, w.workspace, object)) == errc::role_insufficient);
   const std::vector asked{object, object_id{{2}}};
   CHECK(w.core->lacking(w.bob_session, w.workspace, asked).value() == std::vector{asked[1]});
+  // What the relay lost, any reader may give again.
+  (void)w.core->object_lost(w.workspace, object);
+  CHECK(w.core->check_put(w.carol_session, w.workspace, object, 100).value());
+  CHECK(code(w.core->check_put(w.carol_session, w.workspace, asked[1], 100)) ==
+        errc::role_insufficient);
+  CHECK(code(w.core->check_put(w.dave_session, w.workspace, object, 100)) ==
+        errc::role_insufficient);
   CHECK(code(w.core->lacking(w.dave_session, w.workspace, asked)) == errc::role_insufficient);
 }
 
