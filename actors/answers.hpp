@@ -11,7 +11,7 @@ namespace keyfold::actors {
   return tl::unexpected(net::failure{why, std::move(detail)});
 }
 template <class Body>
-[[nodiscard]] net::answer_or_failure say(const Body& body, net::shared_bytes bulk = {}) {
+[[nodiscard]] net::answer_or_failure say(const Body& body, shared_bytes bulk = {}) {
   return net::answer{net::encode(body), std::move(bulk)};
 }
 [[nodiscard]] inline net::answer_or_failure say_done() {

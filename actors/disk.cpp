@@ -31,16 +31,16 @@ void flush(self_pointer self) {
   for (auto& answer : std::exchange(s.waiting, {})) answer.deliver(result);
 }
 
-expected<net::shared_bytes> read(const disk_actor_state& s, const object_id& id) {
-  KEYFOLD_TRY(const auto found, s.objects->get(id));
-  if (!found) return fail(errc::not_found, "the object is not here");
-  auto held = std::make_shared<const object::sealed_object>(*found);
-  return net::shared_bytes(held->data(), held);
+expected<shared_bytes> read(const disk_actor_state& s, const object_id& id) {
+  KEYFOLD_TRY(auto found, s.objects->get_to_send(id));
+  return found ? expected<shared_bytes>(std::move(*found))
+               : fail(errc::not_found, "the object is not here");
 }
 
 /// The first of a batch sets a message after everything that waits already: then the batch is written.
 caf::result<stored> store(self_pointer self, const store_object& request) {
   auto& s = self->state;
+  // Copied: the frame that it came in counts as not read until it is let go.
   auto object = object::sealed_object::check(request.object, to_bytes(request.data.view()));
   if (!object) return stored(fail(object));
   auto answer = self->make_response_promise<stored>();
@@ -53,8 +53,7 @@ caf::result<stored> store(self_pointer self, const store_object& request) {
 }
 
 expected<passed_object> check(const check_object& request) {
-  KEYFOLD_TRY(auto object,
-              object::sealed_object::check(request.object, to_bytes(request.data.view())));
+  KEYFOLD_TRY(auto object, object::sealed_object::check(request.object, request.data));
   return std::make_shared<const object::sealed_object>(std::move(object));
 }
 

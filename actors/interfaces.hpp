@@ -310,7 +310,7 @@ struct objects_wanted {
 };
 /// Entries that the relay sent.
 struct entries_came {
-  net::shared_bytes bulk;
+  shared_bytes bulk;
 };
 
 /// What a change on disk means to the tree; the mirror's answer to it is mirror::record().
@@ -462,11 +462,11 @@ struct read_object {
 };
 struct store_object {
   object_id object;
-  net::shared_bytes data;
+  shared_bytes data;
 };
 struct check_object {
   object_id object;
-  net::shared_bytes data;
+  shared_bytes data;
 };
 /// An object that is not in the store, of the files of a mirror (object_maker::may_make() first).
 struct make_object {
@@ -480,7 +480,7 @@ struct objects_held {
 /// The relay may hold none of what it held: it was restored from a backup, or it is another one.
 struct nothing_held {};
 /// Reads and writes objects on a thread of its own; many writes share one sync.
-using disk_actor = caf::typed_actor<handles<read_object, expected<net::shared_bytes>>,
+using disk_actor = caf::typed_actor<handles<read_object, expected<shared_bytes>>,
                                     handles<store_object, expected<void>>,  // verified and durable
                                     handles<check_object, expected<passed_object>>,  // not stored
                                     handles<make_object, expected<passed_object>>,   // not stored
@@ -647,7 +647,7 @@ struct expire_invitations {};
 using organization_actor =
     caf::typed_actor<handles<open_session, expected<net::hello_answer>>,
                      handles<session_request, net::answer_or_failure>,
-                     handles<take_entries_for, expected<net::shared_bytes>>, handles<close_session>,
+                     handles<take_entries_for, expected<shared_bytes>>, handles<close_session>,
                      handles<guest_seat>, handles<set_frozen>, handles<expire_invitations>,
                      handles<tick>>;
 

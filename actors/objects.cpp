@@ -38,7 +38,7 @@ expected<object_services> open_object_services(const std::string& folder,
   if (problem) return fail(errc::io_failed, "cannot make " + folder + ": " + problem.message());
   auto storage = std::make_shared<device_storage>();
   KEYFOLD_TRY(storage->plain, db::open_leveldb(folder + "/db"));
-  storage->sealed = db::sealed_store(*storage->plain, local_key, system_random());
+  storage->sealed = db::sealed_store(*storage->plain, local_key, nonce_source());
   const auto health = std::make_shared<db::health>();
   storage->watched = db::watched_store(*storage->sealed, health);
   KEYFOLD_CHECK(db::check_format(*storage->watched, format_version));

@@ -109,7 +109,7 @@ class handler {
   void on(const net::ledger_append&) {
     deliver_answered(
         s_.core->append(from_, request_.request.bulk.view()),
-        [](const bytes& receipt) { return say(net::empty_body{}, net::shared_bytes(receipt)); });
+        [](const bytes& receipt) { return say(net::empty_body{}, shared_bytes(receipt)); });
   }
   void on(const net::ledger_put&) {
     const auto list = net::decode_list(request_.request.bulk.view());
@@ -139,13 +139,13 @@ class handler {
   }
   void on(const net::feed_heads& r) {
     const auto heads = s_.core->heads(from_, r.workspace, r.user);
-    deliver(heads ? say(net::empty_body{}, net::shared_bytes(*heads)) : refused(heads.error()));
+    deliver(heads ? say(net::empty_body{}, shared_bytes(*heads)) : refused(heads.error()));
   }
   void on(const net::feed_fence& r) {
     const auto heads =
         s_.core->fence(from_, {s_.options.id, r.workspace, r.user, {r.head.seq, r.head.hash}},
                        r.signature, wall_now());
-    deliver(heads ? say(net::empty_body{}, net::shared_bytes(*heads)) : refused(heads.error()));
+    deliver(heads ? say(net::empty_body{}, shared_bytes(*heads)) : refused(heads.error()));
   }
   void on(const net::feed_push& r) {
     const auto list = net::decode_list(request_.request.bulk.view());
@@ -196,7 +196,7 @@ class handler {
     if (r.cells != 0 || r.first_cell != 0) return read_range(r);
     self_->request(s_.disk, caf::infinite, read_object{r.object})
         .then(
-            [self = self_, answer = answer_, r](const expected<net::shared_bytes>& data) mutable {
+            [self = self_, answer = answer_, r](const expected<shared_bytes>& data) mutable {
               if (!data) lost(self, r, data.error());
               answer.deliver(data ? say(net::object_get_answer{data->size(), {}}, *data)
                                   : refused(data.error()));
@@ -209,7 +209,7 @@ class handler {
     auto range = s_.objects->get_range(r.object, r.first_cell, r.cells == 0 ? SIZE_MAX : r.cells);
     if (range && *range)
       return deliver(say(net::object_get_answer{(*range)->object_size, (*range)->hashes},
-                         net::shared_bytes(std::move((*range)->cells))));
+                         shared_bytes(std::move((*range)->cells))));
     const auto why = range ? error{errc::not_found, "the object is not here"} : range.error();
     lost(self_, r, why);
     deliver(refused(why));

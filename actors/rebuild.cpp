@@ -194,7 +194,7 @@ expected<std::uint64_t> search(const fs::path& aside, const fs::path& copy,
   KEYFOLD_CHECK(link_files(aside / "db", copy));
   KEYFOLD_CHECK(db::repair_leveldb(copy.string()));
   KEYFOLD_TRY(const auto plain, db::open_leveldb(copy.string()));
-  const auto from = db::sealed_store(*plain, local_key, system_random());
+  const auto from = db::sealed_store(*plain, local_key, nonce_source());
   KEYFOLD_CHECK(save_settings(*from, into));
   KEYFOLD_CHECK(save_line(*from, into));
   KEYFOLD_CHECK(save_objects(*from, objects));

@@ -87,7 +87,7 @@ expected<net::answer> adopt(registry_state& s, const session_request& request) {
   if (moved.whole) spdlog::info("organization {} has moved here", to_text(body.organization));
   net::answer out{net::encode(net::organization_adopt_answer{moved.head, moved.taken, moved.whole}),
                   {}};
-  if (moved.receipt) out.bulk = net::shared_bytes(std::move(*moved.receipt));
+  if (moved.receipt) out.bulk = shared_bytes(std::move(*moved.receipt));
   return out;
 }
 
@@ -102,7 +102,7 @@ net::answer_or_failure answer_request(registry_state& s, const session_request& 
     return tl::unexpected(net::failure{done.error(), {}});
   }
   const auto receipt = create(s, request);
-  if (receipt) return net::answer{net::encode(net::empty_body{}), net::shared_bytes(*receipt)};
+  if (receipt) return net::answer{net::encode(net::empty_body{}), shared_bytes(*receipt)};
   s.transaction.discard();
   return tl::unexpected(net::failure{receipt.error(), {}});
 }

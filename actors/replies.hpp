@@ -7,7 +7,7 @@ namespace keyfold::actors {
 
 /// The request whose body is `body`, of its kind.
 template <net::has_fields Body>
-[[nodiscard]] ask ask_for(const Body& body, net::shared_bytes bulk = {},
+[[nodiscard]] ask ask_for(const Body& body, shared_bytes bulk = {},
                           net::instant timeout = net::instant{30'000}) {
   return ask{{Body::kind, net::encode(body), std::move(bulk), timeout}};
 }

@@ -120,7 +120,7 @@ void take_next(self_pointer self) {
   const auto workspace = *s.waiting.begin();
   self->request(s.organization, caf::infinite, take_entries_for{s.options->peer.number, workspace})
       .then(
-          [self, workspace](const expected<net::shared_bytes>& entries) {
+          [self, workspace](const expected<shared_bytes>& entries) {
             auto& now = self->state;
             now.taking = false;
             if (!entries || entries->empty())

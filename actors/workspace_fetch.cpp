@@ -32,7 +32,7 @@ void settle_wants(workspace_state& s, const object_id& object, const std::option
 }
 
 void store_fetched(workspace_pointer self, replica::replica_number from, const object_id& object,
-                   const net::shared_bytes& data) {
+                   const shared_bytes& data) {
   self->request(state_of(self).disk, caf::infinite, store_object{object, data})
       .then(
           [self, from, object](const done& stored) {
@@ -67,7 +67,7 @@ bool is_wanted_here(const workspace_state& s, const object_id& object) {
 
 /// What nobody waits for to use it at once is stored.
 void take_fetched(workspace_pointer self, replica::replica_number from, const object_id& object,
-                  const net::shared_bytes& data) {
+                  const shared_bytes& data) {
   if (!state_of(self).passing.contains(object)) return store_fetched(self, from, object, data);
   self->request(state_of(self).disk, caf::infinite, check_object{object, data})
       .then(

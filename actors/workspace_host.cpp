@@ -51,7 +51,7 @@ class host {
     return on(*body, request.bulk);
   }
 
-  caf::result<result> on(const net::subscribe&, const net::shared_bytes&) {
+  caf::result<result> on(const net::subscribe&, const shared_bytes&) {
     net::subscribe_answer out;
     for (const auto& head : replica::heads_to_tell(state_of(self_).engine.feeds()))
       out.frontier.push_back(position_of(head));
@@ -59,7 +59,7 @@ class host {
   }
 
   /// What needs a newer ledger is tried again once that was asked for, at the device that brings it.
-  caf::result<result> on(const net::feed_push&, const net::shared_bytes& bulk) {
+  caf::result<result> on(const net::feed_push&, const shared_bytes& bulk) {
     const auto entries = decode_entries(bulk);
     if (!entries) return refused(entries.error());
     const auto answer = take(self_, from_, *entries);
@@ -100,13 +100,13 @@ class host {
     return refused(*answer.refusal, std::move(detail));
   }
 
-  caf::result<result> on(const net::object_have& r, const net::shared_bytes&) {
+  caf::result<result> on(const net::object_have& r, const shared_bytes&) {
     net::object_have_answer out;
     for (const auto& object : r.objects)
       if (!can_give(state_of(self_), object)) out.lacking.push_back(object);
     return say(out);
   }
-  caf::result<result> on(const net::object_put& r, const net::shared_bytes& bulk) {
+  caf::result<result> on(const net::object_put& r, const shared_bytes& bulk) {
     if (!may_write()) return refused({errc::role_insufficient, "no right to write there"});
     auto later = self_->make_response_promise<result>();
     self_->request(state_of(self_).disk, caf::infinite, store_object{r.object, bulk})
@@ -117,14 +117,14 @@ class host {
             [later](const caf::error& e) mutable { later.deliver(refused(to_error(e))); });
     return later;
   }
-  caf::result<result> on(const net::object_get& r, const net::shared_bytes&) {
+  caf::result<result> on(const net::object_get& r, const shared_bytes&) {
     if (r.first_cell != 0 || r.cells != 0) return read_range(r);
     const auto& s = state_of(self_);
     if (s.maker && !s.options.objects.objects->has(r.object).value_or(true)) return make(r.object);
     auto later = self_->make_response_promise<result>();
     self_->request(state_of(self_).disk, caf::infinite, read_object{r.object})
         .then(
-            [later](const expected<net::shared_bytes>& data) mutable {
+            [later](const expected<shared_bytes>& data) mutable {
               later.deliver(data ? say(net::object_get_answer{data->size(), {}}, *data)
                                  : refused(data.error()));
             },
@@ -139,7 +139,7 @@ class host {
         .then(
             [later](const expected<passed_object>& made) mutable {
               later.deliver(made ? say(net::object_get_answer{(*made)->size(), {}},
-                                       net::shared_bytes((*made)->data(), *made))
+                                       shared_bytes((*made)->data(), *made))
                                  : refused(made.error()));
             },
             [later](const caf::error& e) mutable { later.deliver(refused(to_error(e))); });
@@ -151,7 +151,7 @@ class host {
     if (!range) return refused(range.error());
     if (!*range) return refused({errc::not_found, "the object is not here"});
     return say(net::object_get_answer{(*range)->object_size, (*range)->hashes},
-               net::shared_bytes(std::move((*range)->cells)));
+               shared_bytes(std::move((*range)->cells)));
   }
 
   /// Who may not write has nothing to bring but what others wrote: no contents.

@@ -47,7 +47,7 @@ void ask_have(workspace_pointer self, replica_link& replica, const replica::ask_
 }
 
 void upload(workspace_pointer self, replica::replica_number to, const object_id& object,
-            const net::shared_bytes& data) {
+            const shared_bytes& data) {
   ask_replica(
       self, to,
       ask_for(net::object_put{state_of(self).options.workspace, object}, data, bulk_timeout),
@@ -71,7 +71,7 @@ void put_object(workspace_pointer self, replica_link& replica, const object_id& 
   };
   self->request(state_of(self).disk, caf::infinite, read_object{object})
       .then(
-          [self, number = replica.number, object, failed](const expected<net::shared_bytes>& data) {
+          [self, number = replica.number, object, failed](const expected<shared_bytes>& data) {
             data ? upload(self, number, object, *data) : failed(data.error());
           },
           [failed](const caf::error& e) { failed(to_error(e)); });

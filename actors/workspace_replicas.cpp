@@ -140,7 +140,7 @@ void bring_for_others(workspace_pointer self) {
 
 }  // namespace
 
-expected<std::vector<feed::entry>> decode_entries(const net::shared_bytes& bulk) {
+expected<std::vector<feed::entry>> decode_entries(const shared_bytes& bulk) {
   KEYFOLD_TRY(const auto list, net::decode_list(bulk.view()));
   std::vector<feed::entry> out;
   for (const auto encoded : list) {
@@ -255,7 +255,7 @@ std::optional<workspace::received> take_batch(workspace_pointer self, replica::r
   return result;
 }
 
-void take_entries(workspace_pointer self, const net::shared_bytes& bulk) {
+void take_entries(workspace_pointer self, const shared_bytes& bulk) {
   auto& s = state_of(self);
   auto* relay = s.relay();
   if (relay == nullptr || !relay->pull.streaming()) return;

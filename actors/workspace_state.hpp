@@ -194,12 +194,12 @@ void went_offline(workspace_pointer self, const replica_offline& said);
 void note_at_relay(workspace_pointer self, const device_at_relay& said);
 void take_ledger(workspace_pointer self, const ledger_view& ledger);
 /// Entries of the relay's.
-void take_entries(workspace_pointer self, const net::shared_bytes& bulk);
+void take_entries(workspace_pointer self, const shared_bytes& bulk);
 /// Entries that a replica gave: verified, applied, committed; nullopt when that failed.
 [[nodiscard]] std::optional<workspace::received> take_batch(workspace_pointer self,
                                                             replica::replica_number from,
                                                             std::span<const feed::entry> entries);
-[[nodiscard]] expected<std::vector<feed::entry>> decode_entries(const net::shared_bytes& bulk);
+[[nodiscard]] expected<std::vector<feed::entry>> decode_entries(const shared_bytes& bulk);
 /// Asks anew what the replica holds.
 void ask_anew(workspace_pointer self, replica_link& replica);
 /// Brings the ledger forward from that replica, and goes on if it is still there.

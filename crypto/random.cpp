@@ -1,8 +1,11 @@
 #include "crypto/random.hpp"
 
+#include <pthread.h>
 #include <sodium.h>
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <cassert>
 #include <cstdio>
 #include <cstdlib>
@@ -13,6 +16,35 @@ namespace {
 class system_source final : public random_source {
  public:
   void fill(std::span<std::uint8_t> out) override { randombytes_buf(out.data(), out.size()); }
+};
+
+std::atomic<std::uint64_t> forks = 0;  ///< a child must not hand out what its parent does as well
+
+class pooled_source final : public random_source {
+ public:
+  pooled_source() {
+    pthread_atfork(nullptr, nullptr, [] { ++forks; });
+  }
+
+  void fill(std::span<std::uint8_t> out) override {
+    thread_local pool mine;
+    if (out.size() > mine.bytes.size()) return randombytes_buf(out.data(), out.size());
+    if (out.size() > mine.bytes.size() - mine.used || mine.life != forks) {
+      randombytes_buf(mine.bytes.data(), mine.bytes.size());
+      mine.used = 0;
+      mine.life = forks;
+    }
+    std::copy_n(mine.bytes.begin() + static_cast<std::ptrdiff_t>(mine.used), out.size(),
+                out.begin());
+    mine.used += out.size();
+  }
+
+ private:
+  struct pool {
+    std::array<std::uint8_t, 4096> bytes{};
+    std::size_t used = 4096;
+    std::uint64_t life = 0;
+  };
 };
 
 class seeded_source final : public random_source {
@@ -57,6 +89,11 @@ std::uint64_t random_source::below(std::uint64_t bound) {
 
 random_source& system_random() {
   static system_source source;
+  return source;
+}
+
+random_source& nonce_source() {
+  static pooled_source source;
   return source;
 }
 

@@ -34,6 +34,10 @@ class random_source {
 /// The operating system's generator (libsodium). Safe to use from any thread.
 random_source& system_random();
 
+/// The same generator, for nonces, which are public: it asks the system once for many, and hands each byte out once.
+/// Safe to use from any thread, and after a fork.
+random_source& nonce_source();
+
 /// A reproducible stream for tests and the simulator: BLAKE2b of (seed, counter). Not for keys.
 std::unique_ptr<random_source> seeded_random(std::uint64_t seed);
 

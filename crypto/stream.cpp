@@ -3,6 +3,7 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
+#include <cassert>
 #include <cstdlib>
 #include <memory>
 
@@ -44,8 +45,8 @@ void seal_cell(EVP_CIPHER_CTX* ctx, std::uint64_t index, bool last, bytes_view p
           1);
 }
 
-bool open_cell_into(EVP_CIPHER_CTX* ctx, std::uint64_t index, bool last, bytes_view cell,
-                    std::uint8_t* out) {
+bool open_with(EVP_CIPHER_CTX* ctx, std::uint64_t index, bool last, bytes_view cell,
+               std::uint8_t* out) {
   const auto nonce = nonce_of(index, last);
   const auto text = cell.first(cell.size() - cell_tag_size);
   auto tag = to_bytes(cell.last(cell_tag_size));
@@ -67,18 +68,24 @@ bool is_cell_size(std::uint64_t index, bool last, std::size_t size) {
 
 }  // namespace
 
-bytes seal_stream(const symmetric_key& key, bytes_view plaintext) {
-  bytes out(sealed_stream_size(plaintext.size()));
+void seal_stream_into(const symmetric_key& key, bytes_view plaintext, std::span<std::uint8_t> out) {
+  assert(out.size() == sealed_stream_size(plaintext.size()));
   const auto ctx = make_context(key, true);
   std::size_t at = 0;
   for (std::uint64_t index = 0;; ++index) {
     const auto n = std::min(cell_size, plaintext.size());
     const bool last = n == plaintext.size();
     seal_cell(ctx.get(), index, last, plaintext.first(n), out.data() + at);
-    if (last) return out;
+    if (last) return;
     at += n + cell_tag_size;
     plaintext = plaintext.subspan(n);
   }
+}
+
+bytes seal_stream(const symmetric_key& key, bytes_view plaintext) {
+  bytes out(sealed_stream_size(plaintext.size()));
+  seal_stream_into(key, plaintext, out);
+  return out;
 }
 
 expected<bytes> open_stream(const symmetric_key& key, bytes_view sealed) {
@@ -92,7 +99,7 @@ expected<bytes> open_stream(const symmetric_key& key, bytes_view sealed) {
     const auto cell =
         sealed.subspan(index * sealed_cell_size,
                        std::min(sealed_cell_size, sealed.size() - index * sealed_cell_size));
-    if (!open_cell_into(ctx.get(), index, index + 1 == cells, cell, out.data() + at))
+    if (!open_with(ctx.get(), index, index + 1 == cells, cell, out.data() + at))
       return fail(errc::bad_seal, "a sealed stream that does not open");
     at += cell.size() - cell_tag_size;
   }
@@ -104,10 +111,18 @@ expected<bytes> open_cell(const symmetric_key& key, std::uint64_t index, bool la
   if (!is_cell_size(index, last, cell.size()))
     return fail(errc::malformed, "a cell of the wrong length");
   bytes out(cell.size() - cell_tag_size);
-  const auto ctx = make_context(key, false);
-  if (!open_cell_into(ctx.get(), index, last, cell, out.data()))
-    return fail(errc::bad_seal, "a cell that does not open");
+  KEYFOLD_CHECK(open_cell_into(key, index, last, cell, out));
   return out;
+}
+
+expected<void> open_cell_into(const symmetric_key& key, std::uint64_t index, bool last,
+                              bytes_view cell, std::span<std::uint8_t> out) {
+  if (!is_cell_size(index, last, cell.size()) || out.size() != cell.size() - cell_tag_size)
+    return fail(errc::malformed, "a cell of the wrong length");
+  const auto ctx = make_context(key, false);
+  if (!open_with(ctx.get(), index, last, cell, out.data()))
+    return fail(errc::bad_seal, "a cell that does not open");
+  return {};
 }
 
 }  // namespace keyfold

@@ -22,6 +22,8 @@ inline constexpr std::uint8_t stream_algorithm = 0x13;  ///< stands where such a
   return plaintext_size + cells * cell_tag_size;
 }
 
+/// Seals the whole plaintext into `out`, which has sealed_stream_size() bytes.
+void seal_stream_into(const symmetric_key& key, bytes_view plaintext, std::span<std::uint8_t> out);
 /// The whole plaintext, sealed.
 [[nodiscard]] bytes seal_stream(const symmetric_key& key, bytes_view plaintext);
 /// Opens all cells; `errc::bad_seal` and no plaintext if any fails, `errc::malformed` for a length
@@ -31,5 +33,9 @@ inline constexpr std::uint8_t stream_algorithm = 0x13;  ///< stands where such a
 /// likewise.
 [[nodiscard]] expected<bytes> open_cell(const symmetric_key& key, std::uint64_t index, bool last,
                                         bytes_view cell);
+/// The same into `out`, which has cell.size() - cell_tag_size bytes; after a failure nothing in it may be used.
+[[nodiscard]] expected<void> open_cell_into(const symmetric_key& key, std::uint64_t index,
+                                            bool last, bytes_view cell,
+                                            std::span<std::uint8_t> out);
 
 }  // namespace keyfold

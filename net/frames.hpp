@@ -3,7 +3,7 @@
 
 #include <zmq.hpp>
 
-#include "net/shared_bytes.hpp"
+#include "crypto/shared_bytes.hpp"
 #include "net/wake.hpp"
 
 namespace keyfold::net {

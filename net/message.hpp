@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "crypto/codec.hpp"
-#include "net/shared_bytes.hpp"
+#include "crypto/shared_bytes.hpp"
 
 namespace keyfold::net {
 

@@ -27,6 +27,7 @@ LIBRARIES = {
     "expected": (r"tl/", {"crypto"}),
     "LevelDB": (r"leveldb/", {"store"}),
     "utf8proc": (r"utf8proc", {"store"}),
+    "xxhash": (r"xxhash", {"store"}),
     "ZeroMQ": (r"zmq", {"net"}),
     "CAF": (r"caf/", {"actors", "apps"}),
     "spdlog": (r"spdlog/", {"actors", "apps"}),

@@ -79,7 +79,7 @@ class adopting_relay {
     KEYFOLD_CHECK(send(base_, net::encode_list(records)));
     return {};
   }
-  expected<net::answer> send(const net::organization_adopt& request, net::shared_bytes bulk) {
+  expected<net::answer> send(const net::organization_adopt& request, shared_bytes bulk) {
     auto got = relay_.ask(actors::ask_for(request, std::move(bulk), upload_timeout));
     KEYFOLD_TRY(const auto said, actors::read_answer<net::organization_adopt_answer>(got));
     head_ = said.head;

@@ -95,11 +95,17 @@ class recovery {
     if (row.id == root_row && row.facts.kind == node_kind::folder) {
       if (seen->facts.kind != node_kind::folder || seen->odd != oddity::none) return;
       row.facts = seen->facts;
-    } else {
-      if (!unchanged_but_moved(row.facts, seen->facts)) return;
+    } else if (unchanged_but_moved(row.facts, seen->facts)) {
       row.facts = settled_facts(row.facts, *at);
+    } else if (!is_moved(row) || !same_inode(row.facts, seen->facts)) {
+      return;  // of what was moved, and edited since, the edit alone is the user's doing
     }
     base_.put(std::move(row));
+  }
+
+  [[nodiscard]] bool is_moved(const base_row& row) const {
+    const auto before = base_.get(row.id);
+    return before && (before->parent != row.parent || before->local != row.local);
   }
 
   void forget_gone(row_id row) {

@@ -37,13 +37,13 @@ std::uint64_t plaintext_size(std::uint64_t object_size) {
 
 }  // namespace
 
-sealed_object::sealed_object(bytes data)
-    : data_(std::make_shared<const bytes>(std::move(data))),
-      hashes_(std::make_shared<const std::vector<hash32>>(hash_cells(*data_))) {
-  id_ = id_of(data_->size(), *hashes_);
+sealed_object::sealed_object(shared_bytes data)
+    : data_(std::move(data)),
+      hashes_(std::make_shared<const std::vector<hash32>>(hash_cells(data_.view()))) {
+  id_ = id_of(data_.size(), *hashes_);
 }
 
-expected<sealed_object> sealed_object::check(const object_id& id, bytes data) {
+expected<sealed_object> sealed_object::check(const object_id& id, shared_bytes data) {
   if (data.size() > max_object_size) return fail(errc::too_large, "an object above the limit");
   if (cell_count(data.size()) == 0)
     return fail(errc::malformed, "an object of a size that none has");
@@ -56,7 +56,9 @@ expected<sealed_object> sealed_object::check(const object_id& id, bytes data) {
 sealed_object seal_object(const symmetric_key& key, bytes chunks) {
   assert(!chunks.empty() && chunks.size() <= max_chunk_size);
   chunks.resize(padme(chunks.size(), min_padded_size));
-  return sealed_object(seal_stream(key, chunks));
+  return sealed_object(shared_bytes::of_size(
+      sealed_stream_size(chunks.size()),
+      [&](std::span<std::uint8_t> out) { seal_stream_into(key, chunks, out); }));
 }
 
 expected<sealed_object> seal_again(const object_id& id, std::vector<clear_chunk> chunks) {
@@ -124,7 +126,7 @@ clear_cells::clear_cells(const symmetric_key& key, std::uint64_t object_size, st
       object_size_(object_size),
       first_(first),
       cells_(cells),
-      plain_(cells_in(cells.size()) * cell_size),
+      plain_(std::make_unique_for_overwrite<std::uint8_t[]>(cells_in(cells.size()) * cell_size)),
       opened_(cells_in(cells.size())) {}
 
 expected<bytes_view> clear_cells::open(const chunk_ref& chunk) {
@@ -135,9 +137,9 @@ expected<bytes_view> clear_cells::open(const chunk_ref& chunk) {
   const auto span = cells_of(chunk.offset, chunk.length);
   if (first_ > span.first) return fail(errc::malformed, "cells that begin after the chunk");
   for (auto i = span.first; i < span.first + span.count; ++i) KEYFOLD_CHECK(open_cell_at(i));
-  const auto plain =
-      bytes_view(plain_).subspan(static_cast<std::size_t>(chunk.offset) - first_ * cell_size,
-                                 static_cast<std::size_t>(chunk.length));
+  const bytes_view plain(
+      plain_.get() + (static_cast<std::size_t>(chunk.offset) - first_ * cell_size),
+      static_cast<std::size_t>(chunk.length));
   if (hash_chunk(plain) != chunk.plaintext_hash)
     return fail(errc::chunk_mismatch, "a chunk that has not the hash that its file names");
   return plain;
@@ -149,10 +151,10 @@ expected<void> clear_cells::open_cell_at(std::size_t index) {
   if (opened_[at]) return {};
   const auto rest = cells_.subspan(at * sealed_cell_size);
   const bool last = index + 1 == cell_count(object_size_);
-  KEYFOLD_TRY(const auto plain,
-              open_cell(key_, index, last, rest.first(std::min(sealed_cell_size, rest.size()))));
-  std::copy(plain.begin(), plain.end(),
-            plain_.begin() + static_cast<std::ptrdiff_t>(at * cell_size));
+  const auto cell = rest.first(std::min(sealed_cell_size, rest.size()));
+  if (cell.size() < cell_tag_size) return fail(errc::malformed, "a cell of the wrong length");
+  KEYFOLD_CHECK(open_cell_into(key_, index, last, cell,
+                               {plain_.get() + at * cell_size, cell.size() - cell_tag_size}));
   opened_[at] = true;
   return {};
 }

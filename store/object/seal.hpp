@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "crypto/random.hpp"
+#include "crypto/shared_bytes.hpp"
 #include "crypto/stream.hpp"
 #include "store/object/chunker.hpp"
 #include "store/workspace/operation.hpp"
@@ -38,18 +39,19 @@ struct cell_range {
 class sealed_object {
  public:
   /// Checks bytes from outside: `errc::too_large`, `errc::malformed` or `errc::object_mismatch`.
-  [[nodiscard]] static expected<sealed_object> check(const object_id& id, bytes data);
+  [[nodiscard]] static expected<sealed_object> check(const object_id& id, shared_bytes data);
 
   [[nodiscard]] const object_id& id() const { return id_; }
-  [[nodiscard]] bytes_view data() const { return *data_; }
+  [[nodiscard]] bytes_view data() const { return data_.view(); }
+  [[nodiscard]] const shared_bytes& shared() const { return data_; }
   [[nodiscard]] const std::vector<hash32>& hashes() const { return *hashes_; }
-  [[nodiscard]] std::size_t size() const { return data_->size(); }
+  [[nodiscard]] std::size_t size() const { return data_.size(); }
 
  private:
   friend sealed_object seal_object(const symmetric_key& key, bytes chunks);
-  explicit sealed_object(bytes data);
+  explicit sealed_object(shared_bytes data);
   object_id id_;
-  std::shared_ptr<const bytes> data_;
+  shared_bytes data_;
   std::shared_ptr<const std::vector<hash32>> hashes_;
 };
 
@@ -104,7 +106,8 @@ class clear_cells {
   std::uint64_t object_size_;
   std::size_t first_;
   bytes_view cells_;
-  bytes plain_;
+  std::unique_ptr<std::uint8_t[]>
+      plain_;                 ///< of all cells given; those that are opened have been written
   std::vector<bool> opened_;  ///< by cell, from first_ on
 };
 

@@ -8,25 +8,15 @@
 #include <filesystem>
 #include <set>
 
+#include "store/object/layout.hpp"
+#include "store/object/recent.hpp"
+
 namespace keyfold::object {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t max_small_object = 32 * 1024;
-constexpr std::size_t recent_bytes = 16 * 1024 * 1024;
 constexpr const char* temporary_folder = "tmp";
-constexpr const char* damaged_suffix = ".damaged";
-
-bool is_small(std::uint64_t size) {
-  return size <= max_small_object;
-}
-
-/// Where an object's file lies below the folder; made of base32 alone.
-std::string name_of(const object_id& id) {
-  const auto text = to_text(id);
-  return text.substr(0, 1) + '/' + text.substr(1, 1) + '/' + text;
-}
 
 bytes hashes_of(const sealed_object& o) {
   bytes out;
@@ -35,91 +25,10 @@ bytes hashes_of(const sealed_object& o) {
   return out;
 }
 
-std::vector<hash32> split_hashes(bytes_view data) {
-  std::vector<hash32> out;
-  for (; data.size() >= hash32::size; data = data.subspan(hash32::size))
-    out.push_back(*hash32::from(data.first(hash32::size)));
-  return out;
-}
-
-/// The size of `count` cells from `range.first` on, as far as the object goes.
-std::size_t clip(const cell_range& range, std::size_t count) {
-  const auto begin = range.first * sealed_cell_size;
-  const auto left = static_cast<std::size_t>(range.object_size - begin);
-  return count >= (left + sealed_cell_size - 1) / sealed_cell_size ? left
-                                                                   : count * sealed_cell_size;
-}
-
-expected<std::optional<cell_range>> cells_in(const sealed_object& o, std::size_t first,
-                                             std::size_t count) {
-  if (first >= cell_count(o.size()) || count == 0)
-    return fail(errc::malformed, "the object has no such cell");
-  cell_range out{o.size(), first, {}, o.hashes()};
-  out.cells = to_bytes(o.data().subspan(first * sealed_cell_size, clip(out, count)));
-  return out;
-}
-
-constexpr std::size_t index_row_size = 9;
-
-bytes index_row(std::uint64_t size, origin from) {
-  bytes out;
-  append_u64(out, size);
-  out.push_back(static_cast<std::uint8_t>(from));
-  return out;
-}
-
-tl::unexpected<error> fail_damaged() {
-  return fail(errc::damaged, "a stored object is damaged");
-}
-
 expected<void> make_folder_at(const db::file& folder, const std::string& name) {
   if (::mkdirat(folder.get(), name.c_str(), 0700) != 0 && errno != EEXIST)
     return db::fail_from_errno("cannot make the folder " + name);
   return {};
-}
-
-}  // namespace
-
-void recent_objects::add(owner of, std::span<const sealed_object> objects) {
-  const std::lock_guard lock(mutex_);
-  for (const auto& o : objects) {
-    const auto [at, fresh] = by_name_.try_emplace({of, o.id()});
-    if (!fresh) continue;
-    at->second = objects_.insert(objects_.end(), {of, o});
-    bytes_ += o.size();
-  }
-  while (bytes_ > recent_bytes)
-    drop(by_name_.find({objects_.front().first, objects_.front().second.id()}));
-}
-
-void recent_objects::drop(std::map<name, std::list<entry>::iterator>::iterator at) {
-  bytes_ -= at->second->second.size();
-  objects_.erase(at->second);
-  by_name_.erase(at);
-}
-
-void recent_objects::remove(owner of, const object_id& id) {
-  const std::lock_guard lock(mutex_);
-  if (const auto at = by_name_.find({of, id}); at != by_name_.end()) drop(at);
-}
-
-void recent_objects::remove_all(owner of) {
-  const std::lock_guard lock(mutex_);
-  for (auto at = by_name_.lower_bound({of, {}}); at != by_name_.end() && at->first.first == of;)
-    drop(at++);
-}
-
-std::optional<sealed_object> recent_objects::find(owner of, const object_id& id) const {
-  const std::lock_guard lock(mutex_);
-  const auto at = by_name_.find({of, id});
-  return at == by_name_.end() ? std::nullopt : std::optional(at->second->second);
-}
-
-namespace {
-
-recent_objects& recent() {
-  static recent_objects all;
-  return all;
 }
 
 }  // namespace
@@ -195,16 +104,16 @@ expected<bool> store::has(const object_id& id) const {
   return size.has_value();
 }
 
-expected<std::optional<std::pair<std::uint64_t, origin>>> store::row_of(const object_id& id) const {
+expected<std::optional<index_row>> store::row_of(const object_id& id) const {
   KEYFOLD_TRY(const auto value, index_.get(key('i', id)));
   if (!value) return std::nullopt;
-  if (value->size() != index_row_size || value->back() > 2) return fail_damaged();
-  return std::pair(read_u64(*value), static_cast<origin>(value->back()));
+  const auto row = decode_row(*value);
+  return row ? expected<std::optional<index_row>>(row) : fail_damaged();
 }
 
 expected<std::optional<std::uint64_t>> store::size_of(const object_id& id) const {
   KEYFOLD_TRY(const auto row, row_of(id));
-  return row ? std::optional(row->first) : std::nullopt;
+  return row ? std::optional(row->size) : std::nullopt;
 }
 
 expected<bool> store::is_known(const object_id& id) const {
@@ -235,10 +144,11 @@ expected<void> store::note_held(std::span<const object_id> ids) {
   const std::lock_guard lock(changing_);
   db::batch changes;
   for (const auto& id : ids) {
-    KEYFOLD_TRY(const auto row, row_of(id));
-    if (!row || row->second != origin::made) continue;
-    changes.insert_or_assign(key('i', id), index_row(row->first, origin::held));
-    cache_.add(origin::held, id, row->first, changes);
+    KEYFOLD_TRY(auto row, row_of(id));
+    if (!row || row->from != origin::made) continue;
+    row->from = origin::held;
+    changes.insert_or_assign(key('i', id), encode(*row));
+    cache_.add(origin::held, id, row->size, changes);
   }
   if (changes.empty()) return {};
   KEYFOLD_CHECK(index_.write(changes, false));
@@ -250,9 +160,10 @@ expected<void> store::forget_held() {
   db::batch changes;
   KEYFOLD_TRY(const auto held, cache_.take_held(changes));
   for (const auto& id : held) {
-    KEYFOLD_TRY(const auto row, row_of(id));
-    if (row && row->second == origin::held)
-      changes.insert_or_assign(key('i', id), index_row(row->first, origin::made));
+    KEYFOLD_TRY(auto row, row_of(id));
+    if (!row || row->from != origin::held) continue;
+    row->from = origin::made;
+    changes.insert_or_assign(key('i', id), encode(*row));
   }
   return changes.empty() ? expected<void>{} : index_.write(changes, true);
 }
@@ -272,7 +183,7 @@ expected<void> store::evict() {
   KEYFOLD_TRY(auto ids, cache_.pick(changes));
   std::erase_if(ids, [&](const object_id& id) {  // a stale row: gone since, or made here again
     const auto row = row_of(id);
-    return !row || !*row || (*row)->second == origin::made;
+    return !row || !*row || (*row)->from == origin::made;
   });
   for (const auto& id : ids) changes.insert_or_assign(cache_.removed_key(id), bytes{});
   return remove_all(ids, std::move(changes));
@@ -284,7 +195,8 @@ expected<void> store::list(
   entries.push_back('i');
   return index_.scan(entries, {}, [&](bytes_view k, bytes_view value) {
     const auto id = object_id::from(k.subspan(entries.size()));
-    return !id || value.size() != index_row_size || visit(*id, read_u64(value.first(8)));
+    const auto row = decode_row(value);
+    return !id || !row || visit(*id, row->size);
   });
 }
 
@@ -309,7 +221,7 @@ expected<void> store::put(std::span<const sealed_object> objects, origin from) {
     // In place of a damaged one, which may have been made here: it stays as that would have.
     KEYFOLD_TRY(const auto damaged, index_.get(key('x', o.id())));
     const auto counts_as = damaged ? origin::made : from;
-    changes.emplace(key('i', o.id()), index_row(o.size(), counts_as));
+    changes.emplace(key('i', o.id()), encode({o.size(), counts_as, checksum_of(o.data())}));
     if (counts_as != origin::made) cache_.add(counts_as, o.id(), o.size(), changes);
     sum += o.size();
     if (is_small(o.size())) {
@@ -354,125 +266,6 @@ expected<void> store::put_file(const sealed_object& o) {
   return written;
 }
 
-expected<cell_range> store::read_small(const object_id& id, cell_range range,
-                                       std::size_t count) const {
-  KEYFOLD_TRY(const auto value, index_.get(key('d', id)));
-  const auto size = static_cast<std::size_t>(range.object_size);
-  if (!value || value->size() != size + cell_count(size) * hash32::size) return fail_damaged();
-  const bytes_view all(*value);
-  range.cells = to_bytes(all.subspan(range.first * sealed_cell_size, clip(range, count)));
-  range.hashes = split_hashes(all.subspan(size));
-  return range;
-}
-
-expected<cell_range> store::read_file(const object_id& id, cell_range range,
-                                      std::size_t count) const {
-  const db::file f(::openat(folder_.get(), name_of(id).c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
-  if (!f && errno == ENOENT) return fail_damaged();
-  if (!f) return db::fail_from_errno("cannot open an object's file");
-  bytes hashes(cell_count(range.object_size) * hash32::size);
-  KEYFOLD_TRY(const auto file_size, db::size_of(f));
-  if (file_size != range.object_size + hashes.size()) return fail_damaged();
-  range.cells.resize(clip(range, count));
-  // What the disk does not give back is as bad as other bytes.
-  if (!db::read_at(f, range.first * sealed_cell_size, range.cells) ||
-      !db::read_at(f, range.object_size, hashes))
-    return fail_damaged();
-  range.hashes = split_hashes(hashes);
-  return range;
-}
-
-expected<std::optional<cell_range>> store::read(const object_id& id, std::size_t first,
-                                                std::size_t count) const {
-  KEYFOLD_TRY(const auto size, size_of(id));
-  if (!size) return std::nullopt;
-  const auto cells = cell_count(*size);
-  if (cells == 0) return fail_damaged();
-  if (first >= cells || count == 0) return fail(errc::malformed, "the object has no such cell");
-  cell_range range;
-  range.object_size = *size;
-  range.first = first;
-  return is_small(*size) ? read_small(id, std::move(range), count)
-                         : read_file(id, std::move(range), count);
-}
-
-expected<std::optional<cell_range>> store::get_range(const object_id& id, std::size_t first,
-                                                     std::size_t count) {
-  auto range = get_unchecked(id, first, count);
-  if (!range || !*range || recent().find(this, id) || check_range(id, **range)) return range;
-  KEYFOLD_CHECK(put_aside(id));
-  return std::nullopt;
-}
-
-expected<std::optional<cell_range>> store::get_unchecked(const object_id& id, std::size_t first,
-                                                         std::size_t count) {
-  auto range = [&]() -> expected<std::optional<cell_range>> {
-    if (const auto o = recent().find(this, id)) return cells_in(*o, first, count);
-    return read(id, first, count);
-  }();
-  if (range) was_read(id);
-  if (range || range.error().code != errc::damaged) return range;
-  KEYFOLD_CHECK(put_aside(id));
-  return std::nullopt;
-}
-
-expected<bool> store::is_intact(const object_id& id) {
-  recent().remove(this, id);
-  const auto found = get(id);
-  if (!found && found.error().code != errc::damaged) return fail(found);
-  return found && found->has_value();
-}
-
-expected<std::optional<sealed_object>> store::get(const object_id& id) {
-  if (auto o = recent().find(this, id)) {
-    was_read(id);
-    return std::move(*o);
-  }
-  auto range = read(id, 0, SIZE_MAX);
-  if (range && !*range) return std::nullopt;
-  if (!range && range.error().code != errc::damaged) return fail(range);
-  if (range)
-    if (auto o = sealed_object::check(id, std::move((*range)->cells))) {
-      was_read(id);
-      return std::move(*o);
-    }
-  KEYFOLD_CHECK(put_aside(id));
-  return std::nullopt;
-}
-
-expected<void> store::put_aside(const object_id& id) {
-  const std::lock_guard lock(changing_);
-  KEYFOLD_TRY(const auto size, size_of(id));
-  if (!size) return {};
-  const auto name = name_of(id);
-  if (!is_small(*size))
-    ::renameat(folder_.get(), name.c_str(), folder_.get(), (name + damaged_suffix).c_str());
-  db::batch changes;
-  KEYFOLD_TRY(auto small, index_.get(key('d', id)));
-  changes.emplace(key('x', id), small ? std::move(*small) : bytes{});
-  KEYFOLD_CHECK(take_out(id, *size, std::move(changes)));
-  return fail(errc::damaged, "the stored object " + to_text(id) + " was damaged, and is put aside");
-}
-
-expected<std::vector<object_id>> store::aside() const {
-  bytes entries = prefix_;
-  entries.push_back('x');
-  std::vector<object_id> out;
-  KEYFOLD_CHECK(index_.scan(entries, {}, [&](bytes_view k, bytes_view) {
-    if (const auto id = object_id::from(k.subspan(entries.size()))) out.push_back(*id);
-    return true;
-  }));
-  return out;
-}
-
-expected<void> store::drop_aside(const object_id& id) {
-  const std::lock_guard lock(changing_);
-  const auto name = name_of(id) + damaged_suffix;
-  if (::unlinkat(folder_.get(), name.c_str(), 0) != 0 && errno != ENOENT)
-    return db::fail_from_errno("cannot remove " + name);
-  return index_.write({{key('x', id), std::nullopt}}, false);
-}
-
 expected<std::size_t> store::adopt_files() {
   const std::lock_guard lock(changing_);
   db::batch found;
@@ -485,7 +278,7 @@ expected<std::size_t> store::adopt_files() {
     KEYFOLD_TRY(const bool here, has(*id));
     const auto size = object_size_of(at->file_size(failed));
     if (here || !size || is_small(*size)) continue;
-    found.emplace(key('i', *id), index_row(*size, origin::made));
+    found.emplace(key('i', *id), encode({*size, origin::made, std::nullopt}));
     sum += *size;
   }
   if (failed) return fail(errc::io_failed, "cannot list " + path_ + ": " + failed.message());

@@ -2,7 +2,8 @@
 //
 //   folder/A/B/<base32 of the id> := object ‖ hash of each cell (32)…       above 32 KiB
 //   folder/tmp/                   :  files being written
-//   db: prefix ‖ 'i' ‖ id -> u64 object size ‖ u8 origin    an object is here if and only if it has this
+//   db: prefix ‖ 'i' ‖ id -> u64 object size ‖ u8 origin ‖ u64 checksum    an object is here if and only if it has
+//                                             this; without a checksum where a file was adopted
 //       prefix ‖ 'd' ‖ id -> as a file            up to 32 KiB
 //       prefix ‖ 'p' ‖ id -> nothing              being put; left by a crash, its file is removed
 //       prefix ‖ 'x' ‖ id -> as 'd', or nothing   put aside: damaged; a file is then <name>.damaged
@@ -14,8 +15,6 @@
 #pragma once
 
 #include <atomic>
-#include <list>
-#include <map>
 #include <mutex>
 
 #include "store/db/file.hpp"
@@ -25,26 +24,7 @@
 
 namespace keyfold::object {
 
-/// What all stores of a program stored last: it is usually asked for at once (to be uploaded, passed on, or read).
-/// However many stores there are, it holds 16 MiB. Thread-safe.
-class recent_objects {
- public:
-  using owner = const void*;  ///< a store: an object of one is not in another
-  void add(owner of, std::span<const sealed_object> objects);
-  void remove(owner of, const object_id& id);
-  void remove_all(owner of);
-  [[nodiscard]] std::optional<sealed_object> find(owner of, const object_id& id) const;
-
- private:
-  using name = std::pair<owner, object_id>;
-  using entry = std::pair<owner, sealed_object>;
-  void drop(std::map<name, std::list<entry>::iterator>::iterator at);
-
-  mutable std::mutex mutex_;
-  std::list<entry> objects_;  ///< the oldest first
-  std::map<name, std::list<entry>::iterator> by_name_;
-  std::size_t bytes_ = 0;
-};
+struct index_row;
 
 /// The size of an object of which that many bytes are kept, with the hashes of its cells; nullopt where no object takes
 /// so many.
@@ -79,6 +59,9 @@ class store {
   /// nullopt: not here. Bytes that are not those of the id: `errc::damaged`, they are put aside (a
   /// file as `<name>.damaged`), and the object is not here any more.
   [[nodiscard]] expected<std::optional<sealed_object>> get(const object_id& id);
+  /// The bytes alone, for somebody who checks them: what the disk did to them is found as get() does, what somebody
+  /// else did there is not.
+  [[nodiscard]] expected<std::optional<shared_bytes>> get_to_send(const object_id& id);
   /// At most `count` cells from `first` on, with the hashes of all; checked as get() does.
   /// `errc::malformed` when the object has no such cell.
   [[nodiscard]] expected<std::optional<cell_range>> get_range(const object_id& id,
@@ -125,8 +108,8 @@ class store {
   /// Removes what is beyond the bound; `changing_` is held.
   [[nodiscard]] expected<void> evict();
   void was_read(const object_id& id);
-  [[nodiscard]] expected<std::optional<std::pair<std::uint64_t, origin>>> row_of(
-      const object_id& id) const;
+  [[nodiscard]] expected<std::optional<index_row>> row_of(const object_id& id) const;
+  [[nodiscard]] expected<shared_bytes> read_bytes(const object_id& id, std::uint64_t size) const;
   /// Moves what lies under the id aside: `errc::damaged`; or success if it has gone meanwhile.
   [[nodiscard]] expected<void> put_aside(const object_id& id);
   [[nodiscard]] expected<std::optional<cell_range>> read(const object_id& id, std::size_t first,

@@ -24,7 +24,7 @@ struct room {
           [](const session_request&) {
             return net::answer_or_failure(tl::unexpected(net::failure{{errc::internal, {}}, {}}));
           },
-          [](const take_entries_for&) { return expected<net::shared_bytes>(fail(errc::internal)); },
+          [](const take_entries_for&) { return expected<shared_bytes>(fail(errc::internal)); },
           [](const close_session&) {},
           [this](const guest_seat& seat) { seats.push_back(seat.taken); },
           [](const set_frozen&) {},
@@ -156,6 +156,6 @@ TEST_CASE("a request that is no conduit's, or not whole, is refused") {
   room r;
   (void)r.open(party::greeter, 1);
   auto broken = net::make_message(net::conduit_close{token, 1, ""}, 1);
-  broken.body = net::shared_bytes(bytes{0xc1});
+  broken.body = shared_bytes(bytes{0xc1});
   CHECK(r.ask(conduit_request{1, broken}).error().why.code == errc::malformed);
 }

@@ -73,7 +73,7 @@ struct ledger_world {
     std::exchange(before_append, [] {})();
     auto appended = relay.core->append(relay.alice_session, request.bulk.view());
     if (!appended.answer) return tl::unexpected(net::failure{appended.answer.error(), {}});
-    return net::answer{net::encode(net::empty_body{}), net::shared_bytes(*appended.answer)};
+    return net::answer{net::encode(net::empty_body{}), shared_bytes(*appended.answer)};
   }
 
   expected<ledger_view> ask(get_ledger) {

@@ -15,7 +15,7 @@ expected<net::message> over_the_wire(bytes& seen, const net::message& m) {
   auto head = net::encode_head(m);
   append(seen, head);
   append(seen, m.bulk.view());
-  return net::decode_message(net::shared_bytes(std::move(head)), m.bulk);
+  return net::decode_message(shared_bytes(std::move(head)), m.bulk);
 }
 
 }  // namespace

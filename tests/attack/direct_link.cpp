@@ -109,7 +109,7 @@ void direct_link::run() {
     const auto passed = attacker(to->self, m);
     if (!passed) continue;
     const auto heard =
-        net::decode_message(net::shared_bytes(net::encode_head(*passed)), passed->bulk);
+        net::decode_message(shared_bytes(net::encode_head(*passed)), passed->bulk);
     if (!heard) {
       closed = heard.error();
       return;
@@ -246,7 +246,7 @@ net::answer_or_failure direct_link::serve(end& at, const net::message& m) {
 
 /// What needs a newer ledger is tried again once that was asked for, at the device that brings it.
 net::answer_or_failure direct_link::take(end& at, const net::feed_push& what,
-                                         const net::shared_bytes& bulk) {
+                                         const shared_bytes& bulk) {
   const auto entries = decode_entries(bulk.view());
   if (!entries) return refused(entries.error());
   const auto& feeds = at.self.engine(what.workspace).feeds();

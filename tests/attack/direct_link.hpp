@@ -56,7 +56,7 @@ class direct_link {
   void greet(end& at, const net::hello& hello);
   bool examine(end& at, bytes_view statement, bytes_view signature);
   net::answer_or_failure serve(end& at, const net::message& request);
-  net::answer_or_failure take(end& at, const net::feed_push& what, const net::shared_bytes& bulk);
+  net::answer_or_failure take(end& at, const net::feed_push& what, const shared_bytes& bulk);
   static bool entitled(const end& at, workspace_id workspace);
   expected<void> pull_ledger(end& at);
   expected<void> pull_records(end& at, ledger_seq from, std::optional<workspace_id> workspace);

@@ -344,6 +344,38 @@ TEST_CASE("what got its name before a crash is known after it, and nothing new")
   CHECK(m.base.intended().empty());
 }
 
+TEST_CASE("of what was moved before a crash, and edited after it, the edit alone is the user's") {
+  agreed m;
+  get(m.state.commit(true));
+  m.tree.move(m.file, m.docs, "moved");
+  const apply_hooks hooks{{}, {}, [&] { return m.state.commit(true); }};
+  CHECK(get(apply(m.mirror_root, m.base, m.plan_disk(), hooks, *m.random)).done == 1);
+  m.state.discard();
+  m.write("docs/moved", "of alice, since");
+  CHECK(get(recover(m.mirror_root, m.base)).empty());
+  CHECK(m.changes() == sentences{"modified docs/moved"});
+}
+
+TEST_CASE(
+    "what was removed before a crash is forgotten, and what the user made there is an edit of it") {
+  agreed m;
+  get(m.state.commit(true));
+  m.tree.remove(m.file);
+  const apply_hooks hooks{{}, {}, [&] { return m.state.commit(true); }};
+  CHECK(get(apply(m.mirror_root, m.base, m.plan_disk(), hooks, *m.random)).done == 1);
+  m.state.discard();
+  SECTION("nothing is there") {
+    CHECK(get(recover(m.mirror_root, m.base)).empty());
+    CHECK(m.changes().empty());
+    CHECK_FALSE(m.base.find("f"));
+  }
+  SECTION("a new file is there") {
+    m.write("f", "of alice, since");
+    CHECK(get(recover(m.mirror_root, m.base)).empty());
+    CHECK(m.changes() == sentences{"modified f"});
+  }
+}
+
 TEST_CASE("a half written file is cleared up") {
   agreed m;
   m.write("docs/.keyfold-tmp-ABC", "half");

@@ -191,6 +191,34 @@ TEST_CASE("A5: a damaged file is refused, kept aside, and can be fetched anew") 
   }
 }
 
+TEST_CASE("A5: what is sent is what was put, and not what a disk made of it") {
+  const auto o = make(1, 100'000);
+  const auto small = make(2, 1'000);
+  disk d;
+  REQUIRE(d.objects->put(std::vector{o, small}));
+  CHECK_FALSE(*d.objects->get_to_send(make(3, 10).id()));
+  CHECK(std::ranges::equal((*d.objects->get_to_send(o.id()))->view(), o.data()));
+  d.objects = d.reopen();
+  CHECK(std::ranges::equal((*d.objects->get_to_send(o.id()))->view(), o.data()));
+  CHECK(std::ranges::equal((*d.objects->get_to_send(small.id()))->view(), small.data()));
+  SECTION("other bytes") {
+    flip(d.files()[0], GENERATE(0, 50'000, 99'999));
+  }
+  SECTION("fewer bytes") {
+    fs::resize_file(d.files()[0], o.size() - 1);
+  }
+  SECTION("other bytes in a file that was adopted, and has no checksum") {
+    d.index = db::memory_store();
+    d.objects = d.reopen();
+    CHECK(d.objects->adopt_files() == 1U);
+    CHECK(std::ranges::equal((*d.objects->get_to_send(o.id()))->view(), o.data()));
+    flip(d.files()[0], 50'000);
+  }
+  CHECK(d.objects->get_to_send(o.id()).error().code == errc::damaged);
+  CHECK_FALSE(*d.objects->has(o.id()));
+  CHECK(d.files()[0].extension() == ".damaged");
+}
+
 TEST_CASE("A5: a damaged range, hash list, length or small object is refused") {
   const auto o = make(1, 100'000);
   const auto refused = [&](auto spoil) {

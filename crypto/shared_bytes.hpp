@@ -3,10 +3,11 @@
 
 #include <algorithm>
 #include <memory>
+#include <span>
 
 #include "crypto/bytes.hpp"
 
-namespace keyfold::net {
+namespace keyfold {
 
 /// A const view and a share of whatever keeps it alive. Copies share; nothing is copied but the
 /// view.
@@ -21,6 +22,14 @@ class shared_bytes {
     auto held = std::make_shared<const bytes>(std::move(data));
     view_ = *held;
     owner_ = std::move(held);
+  }
+  /// `size` bytes that `fill` writes, all of them: they are not zeroed before.
+  template <class Fill>
+  [[nodiscard]] static shared_bytes of_size(std::size_t size, Fill fill) {
+    auto held = std::make_shared_for_overwrite<std::uint8_t[]>(size);
+    const std::span<std::uint8_t> room(held.get(), size);
+    fill(room);
+    return {room, std::move(held)};
   }
   /// A view on memory that lives as long as `owner`.
   shared_bytes(bytes_view view, std::shared_ptr<const void> owner)
@@ -42,4 +51,4 @@ class shared_bytes {
   std::shared_ptr<const void> owner_;
 };
 
-}  // namespace keyfold::net
+}  // namespace keyfold
