@@ -5,7 +5,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <future>
+#include <thread>
 
 namespace keyfold::mirror {
 namespace {
@@ -14,6 +17,15 @@ constexpr std::string_view draft_prefix = "draft-";
 
 std::string draft_name(const version_id& version) {
   return std::string(draft_prefix) + to_text(version);
+}
+
+constexpr std::size_t pieces_for_a_thread = 16;  ///< what is worth another one
+constexpr std::size_t most_threads = 4;
+
+std::size_t threads_for(std::size_t pieces) {
+  const std::size_t processors = std::max(std::thread::hardware_concurrency(), 1U);
+  return std::clamp<std::size_t>(pieces / pieces_for_a_thread, 1,
+                                 std::min(processors, most_threads));
 }
 
 /// Whether a file system has room for so many bytes more.
@@ -77,23 +89,37 @@ expected<void> draft::write(const piece& p, bytes_view plaintext) const {
   return {};
 }
 
-expected<void> draft::take(object::clear_chunks& from) {
+expected<void> draft::take(const object::clear_chunks& from) {
   std::vector<const piece*> in_order;
   for (const auto& [id, pieces] : lacking_)
-    for (const auto& p : pieces) in_order.push_back(&p);
+    for (const auto& p : pieces)
+      if (from.has(p.chunk)) in_order.push_back(&p);
   std::ranges::sort(in_order, {}, &piece::offset);
-  std::set<std::uint64_t> written;
-  for (const auto* p : in_order) {
-    const auto plaintext = from.has(p->chunk) ? from.open(p->chunk) : std::nullopt;
-    if (!plaintext) continue;
-    KEYFOLD_CHECK(write(*p, *plaintext));
-    written.insert(p->offset);
-  }
+  // Hashing takes longer than reading and writing: several threads share the pieces.
+  std::vector<std::uint8_t> written(in_order.size());
+  std::atomic<std::size_t> next = 0;
+  const auto work = [&]() -> expected<void> {
+    bytes room;
+    for (auto i = next++; i < in_order.size(); i = next++) {
+      if (!from.read(in_order[i]->chunk, room)) continue;
+      KEYFOLD_CHECK(write(*in_order[i], room));
+      written[i] = 1;
+    }
+    return {};
+  };
+  std::vector<std::future<expected<void>>> helpers(threads_for(in_order.size()) - 1);
+  for (auto& helper : helpers) helper = std::async(std::launch::async, work);
+  auto done = work();
+  for (auto& helper : helpers)
+    if (auto theirs = helper.get(); !theirs) done = std::move(theirs);
+  std::set<std::uint64_t> here;
+  for (std::size_t i = 0; i < in_order.size(); ++i)
+    if (written[i] != 0) here.insert(in_order[i]->offset);
   for (auto at = lacking_.begin(); at != lacking_.end();) {
-    std::erase_if(at->second, [&](const piece& p) { return written.contains(p.offset); });
+    std::erase_if(at->second, [&](const piece& p) { return here.contains(p.offset); });
     at = at->second.empty() ? lacking_.erase(at) : std::next(at);
   }
-  return {};
+  return done;
 }
 
 expected<void> draft::take(const object::sealed_object& object) {

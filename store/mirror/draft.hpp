@@ -22,7 +22,7 @@ class draft {
                                             std::span<const workspace::chunk_ref> chunks);
 
   /// Writes what lacks and is there.
-  [[nodiscard]] expected<void> take(object::clear_chunks& from);
+  [[nodiscard]] expected<void> take(const object::clear_chunks& from);
   /// Writes what lacks and lies in the object. Errors of object::clear_cells::open where it does not hold its chunks.
   [[nodiscard]] expected<void> take(const object::sealed_object& object);
 

@@ -19,18 +19,22 @@ expected<former_file> former_file::open(const root& r, const local_path& path,
 }
 
 bool former_file::has(const workspace::chunk_ref& chunk) const {
-  return offsets_.contains(chunk.plaintext_hash);
+  return !differs() && offsets_.contains(chunk.plaintext_hash);
 }
 
 std::optional<bytes_view> former_file::open(const workspace::chunk_ref& chunk) {
+  return read(chunk, chunk_) ? std::optional<bytes_view>(chunk_) : std::nullopt;
+}
+
+bool former_file::read(const workspace::chunk_ref& chunk, bytes& room) const {
+  if (differs() || chunk.length > object::max_chunk_size) return false;
   const auto at = offsets_.find(chunk.plaintext_hash);
-  if (at == offsets_.end() || chunk.length > object::max_chunk_size) return std::nullopt;
-  chunk_.resize(static_cast<std::size_t>(chunk.length));
-  differs_ = !read_exactly(file_.get(), at->second, chunk_) ||
-             object::hash_chunk(chunk_) != chunk.plaintext_hash;
-  if (!differs_) return chunk_;
-  offsets_.clear();
-  return std::nullopt;
+  if (at == offsets_.end()) return false;
+  room.resize(static_cast<std::size_t>(chunk.length));
+  const bool same = read_exactly(file_.get(), at->second, room) &&
+                    object::hash_chunk(room) == chunk.plaintext_hash;
+  if (!same) *differs_ = true;
+  return same;
 }
 
 }  // namespace keyfold::mirror

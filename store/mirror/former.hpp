@@ -2,6 +2,8 @@
 // shares with it need not come from objects.
 #pragma once
 
+#include <atomic>
+#include <memory>
 #include <unordered_map>
 
 #include "store/mirror/root.hpp"
@@ -17,8 +19,9 @@ class former_file final : public object::clear_chunks {
 
   [[nodiscard]] bool has(const workspace::chunk_ref& chunk) const override;
   [[nodiscard]] std::optional<bytes_view> open(const workspace::chunk_ref& chunk) override;
+  [[nodiscard]] bool read(const workspace::chunk_ref& chunk, bytes& room) const override;
   /// True when the file turned out not to be what `chunks` said: it gives nothing from then on.
-  [[nodiscard]] bool differs() const { return differs_; }
+  [[nodiscard]] bool differs() const { return *differs_; }
 
  private:
   explicit former_file(file_descriptor file) : file_(std::move(file)) {}
@@ -26,7 +29,7 @@ class former_file final : public object::clear_chunks {
   file_descriptor file_;
   std::unordered_map<hash32, std::uint64_t> offsets_;  ///< by the hash of the chunk's plaintext
   bytes chunk_;                                        ///< the last one opened
-  bool differs_ = false;
+  std::unique_ptr<std::atomic<bool>> differs_ = std::make_unique<std::atomic<bool>>(false);
 };
 
 }  // namespace keyfold::mirror

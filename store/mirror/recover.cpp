@@ -104,7 +104,7 @@ class recovery {
   }
 
   [[nodiscard]] bool is_moved(const base_row& row) const {
-    const auto before = base_.get(row.id);
+    const auto before = row.id == root_row ? std::nullopt : base_.get(row.id);
     return before && (before->parent != row.parent || before->local != row.local);
   }
 

@@ -21,6 +21,8 @@ class clear_chunks {
   [[nodiscard]] virtual bool has(const chunk_ref& chunk) const = 0;
   /// The chunk's plaintext, checked by its hash, valid until the next call; nullopt: it is not here after all.
   [[nodiscard]] virtual std::optional<bytes_view> open(const chunk_ref& chunk) = 0;
+  /// The same into `room`, by several threads at once; false: it is not here after all.
+  [[nodiscard]] virtual bool read(const chunk_ref& chunk, bytes& room) const = 0;
 };
 
 /// A file's resolved list of chunks. Not thread-safe; `objects` must outlive it. Who reads many files
