@@ -82,10 +82,10 @@ struct busy : pair_of_devices {
 
   /// Everything that a device does, one after the other.
   strings run(db::transaction& state) {
-    const auto random = seeded_random(9);
+    const auto own_random = seeded_random(9);
     workspace::engine e(
         state, ledger, [this](epoch_number) { return std::optional(key); },
-        {organization, workspace, bob.device, {}, {}}, *random);
+        {organization, workspace, bob.device, {}, {}}, *own_random);
     (void)e.receive(replica);
     for (const auto& shown : {strings{}, strings{"x"}, strings{"y"}, strings{"z"}}) {
       (void)e.history(shown, 100);
