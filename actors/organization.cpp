@@ -84,13 +84,12 @@ caf::result<expected<net::hello_answer>> open(organization_pointer self,
 }
 
 caf::result<expected<shared_bytes>> take_entries(organization_pointer self,
-                                                      const take_entries_for& request) {
+                                                 const take_entries_for& request) {
   using bulk = expected<shared_bytes>;
   const auto slice = state_of(self).core->deliver(request.session, request.workspace, slice_bytes);
   if (!slice) return bulk(fail(slice));
-  const shared_bytes list = slice->entries.empty()
-                                     ? shared_bytes{}
-                                     : shared_bytes(net::encode_list(slice->entries));
+  const shared_bytes list =
+      slice->entries.empty() ? shared_bytes{} : shared_bytes(net::encode_list(slice->entries));
   auto answer = self->make_response_promise<bulk>();
   when_durable(self, [answer, list](const expected<void>& durable) mutable {
     answer.deliver(durable ? bulk(list) : bulk(fail(durable)));

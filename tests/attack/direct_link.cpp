@@ -108,8 +108,7 @@ void direct_link::run() {
     under_way_.pop_front();
     const auto passed = attacker(to->self, m);
     if (!passed) continue;
-    const auto heard =
-        net::decode_message(shared_bytes(net::encode_head(*passed)), passed->bulk);
+    const auto heard = net::decode_message(shared_bytes(net::encode_head(*passed)), passed->bulk);
     if (!heard) {
       closed = heard.error();
       return;
