@@ -52,8 +52,10 @@ caf::result<stored> store(self_pointer self, const store_object& request) {
   return answer;
 }
 
+/// Copied as well: what waits for its draft may be more than a link lets be unread, and would end it.
 expected<passed_object> check(const check_object& request) {
-  KEYFOLD_TRY(auto object, object::sealed_object::check(request.object, request.data));
+  KEYFOLD_TRY(auto object,
+              object::sealed_object::check(request.object, to_bytes(request.data.view())));
   return std::make_shared<const object::sealed_object>(std::move(object));
 }
 

@@ -248,7 +248,10 @@ mirrored run_rounds(self_pointer self, bool everything, mirror::brake brake) {
   auto& s = state_of(self);
   caf::scoped_actor blocking(self->system());
   // A run that failed had begun something, which nobody is to take for the user's doing.
-  if (!s.base.intended().empty()) KEYFOLD_CHECK(recover(s));
+  if (!s.base.intended().empty()) {
+    KEYFOLD_CHECK(s.root.check(s.marker));
+    KEYFOLD_CHECK(recover(s));
+  }
   for (int round = 0; round < most_rounds; ++round) {
     const auto starts = take_starts(s, everything && round == 0);
     if (auto published = starts.empty() ? mirrored{} : publish_local(s, blocking, starts, brake);

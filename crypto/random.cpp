@@ -23,7 +23,7 @@ std::atomic<std::uint64_t> forks = 0;  ///< a child must not hand out what its p
 class pooled_source final : public random_source {
  public:
   pooled_source() {
-    pthread_atfork(nullptr, nullptr, [] { ++forks; });
+    if (pthread_atfork(nullptr, nullptr, [] { ++forks; }) != 0) std::abort();  // no memory
   }
 
   void fill(std::span<std::uint8_t> out) override {

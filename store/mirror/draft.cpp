@@ -95,7 +95,8 @@ expected<void> draft::take(const object::clear_chunks& from) {
     for (const auto& p : pieces)
       if (from.has(p.chunk)) in_order.push_back(&p);
   std::ranges::sort(in_order, {}, &piece::offset);
-  // Hashing takes longer than reading and writing: several threads share the pieces.
+  // Hashing takes longer than reading and writing: several threads share the pieces; where none can be had, this one
+  // does all.
   std::vector<std::uint8_t> written(in_order.size());
   std::atomic<std::size_t> next = 0;
   const auto work = [&]() -> expected<void> {
@@ -108,7 +109,8 @@ expected<void> draft::take(const object::clear_chunks& from) {
     return {};
   };
   std::vector<std::future<expected<void>>> helpers(threads_for(in_order.size()) - 1);
-  for (auto& helper : helpers) helper = std::async(std::launch::async, work);
+  for (auto& helper : helpers)
+    helper = std::async(std::launch::async | std::launch::deferred, work);
   auto done = work();
   for (auto& helper : helpers)
     if (auto theirs = helper.get(); !theirs) done = std::move(theirs);

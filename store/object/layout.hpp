@@ -6,8 +6,8 @@
 
 namespace keyfold::object {
 
-constexpr std::size_t max_small_object = 32 * 1024;
-constexpr const char* damaged_suffix = ".damaged";
+inline constexpr std::size_t max_small_object = 32 * 1024;
+inline constexpr const char* damaged_suffix = ".damaged";
 
 [[nodiscard]] inline bool is_small(std::uint64_t size) {
   return size <= max_small_object;
@@ -23,8 +23,8 @@ constexpr const char* damaged_suffix = ".damaged";
 struct index_row {
   std::uint64_t size = 0;
   origin from = origin::made;
-  std::optional<std::uint64_t>
-      checksum;  ///< checksum_of() its bytes; none of files that were adopted
+  /// checksum_of() its bytes; none of small ones, nor of files that were adopted
+  std::optional<std::uint64_t> checksum;
 };
 [[nodiscard]] bytes encode(const index_row& row);
 [[nodiscard]] std::optional<index_row> decode_row(bytes_view value);

@@ -221,7 +221,9 @@ expected<void> store::put(std::span<const sealed_object> objects, origin from) {
     // In place of a damaged one, which may have been made here: it stays as that would have.
     KEYFOLD_TRY(const auto damaged, index_.get(key('x', o.id())));
     const auto counts_as = damaged ? origin::made : from;
-    changes.emplace(key('i', o.id()), encode({o.size(), counts_as, checksum_of(o.data())}));
+    index_row row{o.size(), counts_as, std::nullopt};
+    if (!is_small(o.size())) row.checksum = checksum_of(o.data());
+    changes.emplace(key('i', o.id()), encode(row));
     if (counts_as != origin::made) cache_.add(counts_as, o.id(), o.size(), changes);
     sum += o.size();
     if (is_small(o.size())) {

@@ -3,7 +3,7 @@
 //   folder/A/B/<base32 of the id> := object ‖ hash of each cell (32)…       above 32 KiB
 //   folder/tmp/                   :  files being written
 //   db: prefix ‖ 'i' ‖ id -> u64 object size ‖ u8 origin ‖ u64 checksum    an object is here if and only if it has
-//                                             this; without a checksum where a file was adopted
+//                                             this; without a checksum of small ones, and of files that were adopted
 //       prefix ‖ 'd' ‖ id -> as a file            up to 32 KiB
 //       prefix ‖ 'p' ‖ id -> nothing              being put; left by a crash, its file is removed
 //       prefix ‖ 'x' ‖ id -> as 'd', or nothing   put aside: damaged; a file is then <name>.damaged

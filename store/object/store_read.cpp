@@ -131,7 +131,8 @@ expected<std::optional<shared_bytes>> store::get_to_send(const object_id& id) {
     KEYFOLD_TRY(auto object, get(id));
     return object ? std::optional(object->shared()) : std::nullopt;
   }
-  auto data = read_bytes(id, row->size);
+  auto data = cell_count(row->size) == 0 ? expected<shared_bytes>(fail_damaged())
+                                         : read_bytes(id, row->size);
   if (!data && data.error().code != errc::damaged) return fail(data);
   if (data && checksum_of(data->view()) == *row->checksum) {
     was_read(id);

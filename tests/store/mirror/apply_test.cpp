@@ -376,6 +376,40 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("of more actions than are intended at once, none is the user's after a crash") {
+  agreed m;
+  for (int i = 0; i < 1'100; ++i) m.make_folder("many/" + std::to_string(i));
+  m.settle();
+  get(m.state.commit(true));
+  for (int i = 0; i < 1'100; ++i)
+    m.tree.move(m.tree.at("many/" + std::to_string(i)), m.docs, std::to_string(i));
+  const apply_hooks hooks{{}, {}, [&] { return m.state.commit(true); }};
+  CHECK(get(apply(m.mirror_root, m.base, m.plan_disk(), hooks, *m.random)).done == 1'100);
+  m.state.discard();
+  CHECK(get(recover(m.mirror_root, m.base)).empty());
+  CHECK(m.changes().empty());
+}
+
+TEST_CASE("what was done before a disk was full is not the user's, though base was not kept") {
+  agreed m;
+  get(m.state.commit(true));
+  m.tree.move(m.tree.at("docs/g"), workspace::root_node, "g");
+  m.write_remotely("of bob");
+  const apply_hooks hooks{[](const shown_item&, const content_sink&) -> expected<void> {
+                            return fail(errc::disk_full);
+                          },
+                          {},
+                          [&] { return m.state.commit(true); }};
+  CHECK(code_of(apply(m.mirror_root, m.base, m.plan_disk(), hooks, *m.random)) == errc::disk_full);
+  m.state.discard();  // as the actor does with a run that failed
+  CHECK_FALSE(m.base.intended().empty());
+  CHECK(m.exists("g"));
+  CHECK(m.changes() == sentences{"moved docs/g g"});
+  CHECK(get(recover(m.mirror_root, m.base)).empty());
+  CHECK(m.changes().empty());
+  CHECK(m.base.intended().empty());
+}
+
 TEST_CASE("a half written file is cleared up") {
   agreed m;
   m.write("docs/.keyfold-tmp-ABC", "half");
