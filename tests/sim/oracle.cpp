@@ -71,13 +71,14 @@ held_entries entries_of(const workspace::engine& engine) {
 /// Those of `some` that `others` has not, or judges differently.
 std::string difference(const world& w, const held_entries& some, const held_entries& others) {
   std::string out;
-  for (const auto& [hash, held] : some) {
+  for (const auto& [hash, entry] : some) {
     const auto there = others.find(hash);
-    if (there != others.end() && there->second.standing == held.standing) continue;
+    if (there != others.end() && there->second.standing == entry.standing) continue;
+    const auto& order = entry.order;
     const auto author = std::ranges::find_if(
-        w.devices, [&](const auto& d) { return d->who.device == held.order.device; });
-    out += " " + (*author)->name() + "'s entry " + std::to_string(held.order.seq.value) +
-           (held.standing == feed::standing::counts ? " counts" : " is quarantined");
+        w.devices, [&order](const auto& d) { return d->who.device == order.device; });
+    out += " " + (*author)->name() + "'s entry " + std::to_string(order.seq.value) +
+           (entry.standing == feed::standing::counts ? " counts" : " is quarantined");
   }
   return out.empty() ? " none" : out;
 }
