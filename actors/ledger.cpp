@@ -64,6 +64,7 @@ struct ledger_actor_state {
   std::shared_ptr<incident::book> incidents;
   std::set<ledger_seq> refusals_told;
   net::ledger_pull_answer said;  ///< by it, of itself
+  std::vector<workspace_id> readable;  ///< by this user, it said
   ledger::forward forward;       ///< what the relay was given
   bool forked = false;           ///< there are receipts for another line than ours
 };
@@ -173,6 +174,7 @@ expected<void> take(self_pointer self, const ledger::record& record) {
 /// Takes the records of an answer.
 expected<void> take_all(self_pointer self, const net::answer_or_failure& got) {
   KEYFOLD_TRY(self->state.said, read_answer<net::ledger_pull_answer>(got));
+  if (!self->state.said.readable.empty()) self->state.readable = std::move(self->state.said.readable);
   if (self->state.said.count == 0 || got->bulk.empty()) return {};
   KEYFOLD_TRY(const auto list, net::decode_list(got->bulk.view()));
   const auto taken = [&]() -> expected<void> {
@@ -217,11 +219,11 @@ void request_records(self_pointer self, const net::ledger_pull& what,
           [self](const caf::error& e) { end_pull(self, tl::unexpected(to_error(e))); });
 }
 
-/// Bodies and frontiers of workspaces in which this user has got a role, from the first that is missing on; then rows
-/// of the directory.
+/// Bodies and frontiers of workspaces in which this user has got a role, by the ledger held or the replica's word, from
+/// the first that is missing on; then rows of the directory.
 void pull_bodies(self_pointer self) {
   auto& s = self->state;
-  for (const auto& workspace : s.state->lacking_bodies(s.keys->self())) {
+  for (const auto& workspace : s.state->lacking_bodies(s.keys->self(), s.readable)) {
     const auto missing = s.state->first_lacking(workspace);
     if (!missing || s.withheld.contains(workspace)) continue;
     return request_records(self, {*missing, workspace, records_per_pull},
@@ -301,6 +303,7 @@ void begin_pull(self_pointer self) {
   auto& now = self->state.pulls.front();
   now.has_records = now.again = false;
   self->state.withheld.clear();
+  self->state.readable.clear();
   self->state.withheld_directory.reset();
   pull_records(self);
 }

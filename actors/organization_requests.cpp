@@ -103,7 +103,7 @@ class handler {
     const auto pulled = s_.core->pull(from_, r.from, r.workspace, r.max);
     if (!pulled) return deliver(refused(pulled.error()));
     const net::ledger_pull_answer said{pulled->head, pulled->records.size(),
-                                       rows_of(s_.core->lacks())};
+                                       rows_of(s_.core->lacks()), pulled->readable};
     deliver(pulled->records.empty() ? say(said) : say(said, net::encode_list(pulled->records)));
   }
   void on(const net::ledger_append&) {

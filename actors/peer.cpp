@@ -209,7 +209,7 @@ net::answer_or_failure pull(const peer_state& s, const net::ledger_pull& r) {
   const auto pulled = ledger::pull_for(s.ledger->state, facts->user, r.from, r.workspace,
                                        static_cast<std::size_t>(r.max));
   if (!pulled) return refused(pulled.error());
-  const net::ledger_pull_answer said{pulled->head, pulled->records.size()};
+  const net::ledger_pull_answer said{pulled->head, pulled->records.size(), {}, pulled->readable};
   return pulled->records.empty() ? say(said) : say(said, net::encode_list(pulled->records));
 }
 

@@ -17,6 +17,7 @@ inline constexpr std::size_t max_statement = 512;
 inline constexpr std::size_t max_key = 128;  ///< of a signature or public key with its algorithm
 inline constexpr std::size_t max_detail = 200 * 1024;
 inline constexpr std::size_t max_lacking_scopes = 1000;
+inline constexpr std::size_t max_readable_scopes = 4000;
 inline constexpr std::size_t max_certificate = 68 * 1024;  ///< without attachments
 inline constexpr std::size_t max_frontier = 3000;          ///< heads in a subscribe
 inline constexpr std::size_t max_object_ids = 7000;        ///< in one have, or wanted
@@ -131,8 +132,10 @@ struct ledger_pull_answer {
   ledger_seq head;
   std::uint64_t count = 0;             ///< records given; or, of a put, taken
   std::vector<ledger_lack> lacking{};  ///< by who answers
+  std::vector<workspace_id> readable{};  ///< by who asks; of a pull that ends with the head
   static auto fields(auto& self) {
-    return layout(self.head, self.count, at_most(self.lacking, max_lacking_scopes));
+    return layout(self.head, self.count, at_most(self.lacking, max_lacking_scopes),
+                  at_most(self.readable, max_readable_scopes));
   }
   bool operator==(const ledger_pull_answer&) const = default;
 };

@@ -94,6 +94,13 @@ bool had_a_role(const state& s, user_id user, workspace_id workspace) {
   return known != nullptr && !known->revoked && fold != nullptr && fold->roles().contains(user);
 }
 
+std::vector<workspace_id> readable_by(const state& s, user_id user) {
+  std::vector<workspace_id> out;
+  for (const auto& [workspace, role] : s.workspaces_of(user))
+    if (may_read(role) && out.size() < max_readable_told) out.push_back(workspace);
+  return out;
+}
+
 }  // namespace
 
 std::vector<ledger_seq> positions_about(const state& s, workspace_id workspace) {
@@ -155,8 +162,9 @@ expected<pulled> pull_for(const state& s, user_id user, ledger_seq from,
     for (const auto seq : positions_about(s, *workspace))
       if (seq >= from && !take(seq)) break;
   } else {
-    for (auto seq = from; seq <= out.head; seq = seq.next())
-      if (!take(seq)) break;
+    auto seq = from;
+    while (seq <= out.head && take(seq)) seq = seq.next();
+    if (seq > out.head) out.readable = readable_by(s, user);
   }
   return out;
 }

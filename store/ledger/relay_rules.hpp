@@ -38,10 +38,14 @@ using accepted_heads = std::function<std::vector<feed_head>(workspace_id, user_i
 
 inline constexpr std::size_t max_pull_bytes = 3584 * 1024;  ///< a message has 4 MiB
 inline constexpr std::size_t max_pull_records = 1000;
+inline constexpr std::size_t max_readable_told = 4000;
 /// What a replica answers to a pull.
 struct pulled {
   ledger_seq head;             ///< its own
   std::vector<bytes> records;  ///< encoded, as the reader may have them
+  /// With the head as last record: workspaces that the user may read, up to max_readable_told. He may have got a
+  /// certificate that gives him a role without its body, while the replica had lost it.
+  std::vector<workspace_id> readable{};
 };
 /// The records from `from` on, at most `max` of them, within these bounds; with a workspace those of its scope, and the
 /// revocations about it: `errc::role_insufficient` for a user who never had a role there. Of a ledger

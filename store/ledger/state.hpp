@@ -91,8 +91,10 @@ class state final : public view {
   [[nodiscard]] bool read_only(std::optional<workspace_id> scope = std::nullopt) const;
   /// The first certificate of the workspace whose body is not held; nothing after it is folded.
   [[nodiscard]] std::optional<ledger_seq> missing_body(workspace_id workspace) const;
-  /// Workspaces of which the user should have bodies, keys or frontiers that are not held: pull these.
-  [[nodiscard]] std::vector<workspace_id> lacking_bodies(user_id user) const;
+  /// Workspaces of which the user should have bodies, keys or frontiers that are not held: pull these. `readable`: where
+  /// he may read, by what a replica says.
+  [[nodiscard]] std::vector<workspace_id> lacking_bodies(
+      user_id user, const std::vector<workspace_id>& readable = {}) const;
   /// The first about the workspace of which the body, rows, keys or frontier lack: pull from there on.
   [[nodiscard]] std::optional<ledger_seq> first_lacking(workspace_id workspace) const;
   /// The user may write there now, as far as this ledger can tell: `errc::update_needed`,

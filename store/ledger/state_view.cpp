@@ -120,12 +120,15 @@ std::optional<ledger_seq> state::missing_body(workspace_id workspace) const {
   return scope == scopes_.end() ? std::nullopt : scope->second.missing;
 }
 
-std::vector<workspace_id> state::lacking_bodies(user_id user) const {
+std::vector<workspace_id> state::lacking_bodies(user_id user,
+                                                const std::vector<workspace_id>& readable) const {
   const auto* self = organization_->user(user);
   if (self == nullptr || self->revoked) return {};
   std::vector<workspace_id> out;
   for (const auto& [id, scope] : scopes_)
-    if (first_lacking(scope) && is_meant_for(scope, *self)) out.push_back(id);
+    if (first_lacking(scope) &&
+        (is_meant_for(scope, *self) || std::ranges::find(readable, id) != readable.end()))
+      out.push_back(id);
   return out;
 }
 

@@ -56,7 +56,7 @@ struct ledger_world {
         return net::answer{net::encode(lie), net::encode_list(std::exchange(forged, {}))};
       }
       const net::ledger_pull_answer said{pulled->head, pulled->records.size(),
-                                         rows_of(relay.core->lacks())};
+                                         rows_of(relay.core->lacks()), pulled->readable};
       return net::answer{net::encode(said), net::encode_list(pulled->records)};
     }
     if (request.kind == net::message_kind::ledger_put) {

@@ -210,7 +210,7 @@ net::answer_or_failure direct_link::serve(end& at, const net::message& m) {
     if (!r) return refused(r.error());
     const auto pulled = ledger::pull_for(self.ledger, *user, r->from, r->workspace, r->max);
     if (!pulled) return refused(pulled.error());
-    return say(net::ledger_pull_answer{pulled->head, pulled->records.size()},
+    return say(net::ledger_pull_answer{pulled->head, pulled->records.size(), {}, pulled->readable},
                pulled->records.empty() ? bytes{} : net::encode_list(pulled->records));
   }
   const auto allowed = [&](workspace_id workspace) {

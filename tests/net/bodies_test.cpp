@@ -60,6 +60,7 @@ TEST_CASE("bodies of ledger and feeds travel and are strict") {
   check_body(ledger_pull{ledger_seq{3}, {}, 10});
   check_body(ledger_pull{ledger_seq{3}, board, 10});
   check_body(ledger_pull_answer{ledger_seq{3}, 2});
+  check_body(ledger_pull_answer{ledger_seq{3}, 1, {}, {board, id<workspace_id>(7)}});
   check_body(ledger_pull_answer{ledger_seq{3}, 0, {{board, ledger_seq{2}}, {{}, ledger_seq{1}}}});
   check_body(subscribe{board, {{laptop, {}, feed_seq{1}, {}}, {laptop, {}, feed_seq{2}, {}}}});
   check_body(feed_heads{board, alice});

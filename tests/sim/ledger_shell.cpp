@@ -108,6 +108,7 @@ void ledger_shell::request(sim::request what, const std::function<void()>& next)
     const auto* given = std::get_if<records>(&got);
     if (given == nullptr) return end_pull(false);
     said_ = *given;
+    if (!given->readable.empty()) readable_ = given->readable;
     const auto life = of_.lives;
     const auto taken = take_all(given->list);
     if (!of_.runs() || of_.lives != life) return;  // it has begun again
@@ -116,7 +117,7 @@ void ledger_shell::request(sim::request what, const std::function<void()>& next)
 }
 
 void ledger_shell::pull_bodies() {
-  for (const auto& workspace : state_->lacking_bodies(keys_->self())) {
+  for (const auto& workspace : state_->lacking_bodies(keys_->self(), readable_)) {
     const auto missing = state_->first_lacking(workspace);
     if (!missing || withheld_.contains(workspace)) continue;
     return request(sim::pull_ledger{*missing, true, records_per_pull}, [this, workspace, missing] {
@@ -157,6 +158,7 @@ void ledger_shell::pull_records() {
 void ledger_shell::begin_pull() {
   pulls_.front().has_records = pulls_.front().again = false;
   withheld_.clear();
+  readable_.clear();
   pull_records();
 }
 

@@ -67,6 +67,7 @@ struct records {
   std::vector<bytes> list;
   ledger_seq head;
   std::vector<ledger::lack> lacking;
+  std::vector<workspace_id> readable{};
 };
 struct receipted {
   bytes receipt;

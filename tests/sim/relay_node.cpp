@@ -223,7 +223,7 @@ struct relay_node::handler {
         link, q.from, q.of_workspace ? std::optional(r.world_.workspace) : std::nullopt, q.max);
     if (!pulled) return refuse(pulled.error());
     if (r.lies.hides_ledger) pulled->records.clear();
-    r.reply(link, id, sim::records{std::move(pulled->records), pulled->head, r.core_->lacks()});
+    r.reply(link, id, sim::records{std::move(pulled->records), pulled->head, r.core_->lacks(), pulled->readable});
   }
   void operator()(const sim::put_records& q) {
     auto done = r.core_->put(link, q.list);

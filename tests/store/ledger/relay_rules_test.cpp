@@ -202,6 +202,38 @@ TEST_CASE("who had headers alone when he was removed may still pull the bodies t
         errc::role_insufficient);
 }
 
+TEST_CASE("who got the grant of a role without its body learns from the replica where to ask") {
+  shared o;
+  const auto removed = o.share(o.alice, o.papers, o.bob, role::none, {o.head_of(o.bob, o.papers)})
+                           .certificate.header.seq;
+  o.rotate(o.alice, o.papers);
+  state bobs(o.state.id());
+  const auto pull_from = [&](ledger_seq from, const std::optional<workspace_id>& workspace) {
+    return pull_for(o.state, o.bob.user, from, workspace, 100).value();
+  };
+  const auto take = [&](const pulled& got) {
+    for (const auto& each : got.records) REQUIRE(bobs.add(decode_record(each).value()));
+  };
+  for (std::uint64_t seq = 0; seq < removed.value; ++seq) REQUIRE(bobs.add(o.records[seq]));
+  take(pull_from(removed, {}));
+  // From a replica that had lost the bodies of the workspace.
+  auto bare = o.share(o.alice, o.papers, o.bob, role::reader);
+  bare.certificate.body.reset();
+  bare.certificate.attached = {};
+  REQUIRE(bobs.add(bare));
+  CHECK(bobs.lacking_bodies(o.bob.user).empty());
+  const auto nothing_new = pull_from(bobs.head()->seq.next(), {});
+  CHECK(nothing_new.records.empty());
+  CHECK(nothing_new.readable == std::vector{o.papers});
+  CHECK(bobs.lacking_bodies(o.bob.user, nothing_new.readable) == std::vector{o.papers});
+  take(pull_from(*bobs.first_lacking(o.papers), o.papers));
+  CHECK(bobs.role_at(o.papers, o.bob.user, bobs.head()->seq) == role::reader);
+  CHECK(bobs.lacking_bodies(o.bob.user, nothing_new.readable).empty());
+  // A part of the ledger does not say it, nor is it said to who may read nothing.
+  CHECK(pull_for(o.state, o.bob.user, ledger_seq{0}, {}, 1)->readable.empty());
+  CHECK(pull_for(o.state, o.carol.user, ledger_seq{0}, {}, 100)->readable.empty());
+}
+
 TEST_CASE("the parts of a revocation go to the members of each workspace") {
   shared o;
   const auto music = o.create_workspace(o.bob, "music");
