@@ -109,7 +109,7 @@ expected<invitation::about> about_of(const actors::device_facts& device,
   return invitation::open_about(row.sealed_about, key.key, row.token);
 }
 
-expected<json> list(api_context& context, const parameters& p) {
+expected<json> list_invitations(api_context& context, const parameters& p) {
   KEYFOLD_TRY(const auto device, current_device_of(context, p));
   KEYFOLD_TRY(const auto rows, rows_of(context, device));
   auto out = json::array();
@@ -269,7 +269,7 @@ void add_invitation_methods(method_table& table) {
   table["invite.device"] = [](api_context& context, const parameters& p) {
     return invite(context, p, kind::device, std::nullopt);
   };
-  table["invite.list"] = list;
+  table["invite.list"] = list_invitations;
   table["invite.cancel"] = cancel;
   table["exchange.greet"] = greet;
   table["exchange.join"] = join;

@@ -5,7 +5,7 @@
 namespace keyfold::apps {
 namespace {
 
-constexpr auto patience = std::chrono::seconds(15);
+constexpr auto relay_patience = std::chrono::seconds(15);
 
 /// What the relay said, or that it said nothing.
 error refusal_of(const error& why) {
@@ -52,7 +52,7 @@ relay_visit::~relay_visit() {
 }
 
 expected<net::hello_answer> relay_visit::greeting() {
-  if (greeting_.wait_for(patience) != std::future_status::ready)
+  if (greeting_.wait_for(relay_patience) != std::future_status::ready)
     return fail(errc::unreachable,
                 "the relay does not answer; check its address, and that it runs");
   return greeting_.get();

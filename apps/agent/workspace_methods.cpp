@@ -87,7 +87,7 @@ json workspace_document(const actors::device_facts& device, const workspace_id& 
           {"mount", nullptr}};
 }
 
-expected<json> list(api_context& context, const parameters& p) {
+expected<json> list_workspaces(api_context& context, const parameters& p) {
   KEYFOLD_TRY(const auto device, device_of(context, p));
   auto out = json::array();
   for (const auto& [id, actor] : device.workspaces) {
@@ -330,7 +330,7 @@ std::string file_state_name(actors::file_state state) {
 
 void add_workspace_methods(method_table& table) {
   table["workspace.create"] = create;
-  table["workspace.list"] = list;
+  table["workspace.list"] = list_workspaces;
   table["workspace.members"] = members;
   table["workspace.share"] = share;
   table["workspace.unshare"] = unshare;

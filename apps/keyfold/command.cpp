@@ -91,6 +91,13 @@ bool is_remote(const std::string& text) {
   return colon != std::string::npos && colon > 0 && (slash == std::string::npos || colon < slash);
 }
 
+argument_text positional(CLI::App* sub, const std::string& name, bool required) {
+  auto value = std::make_shared<std::string>();
+  auto* option = sub->add_option(name, *value);
+  if (required) option->required();
+  return value;
+}
+
 expected<remote_path> parse_remote(const std::string& text) {
   if (!is_remote(text))
     return fail(errc::usage, "a path in a workspace is written WORKSPACE:/path, not " + text);

@@ -52,6 +52,10 @@ class commander {
   exit_code exit_ = exit_code::done;
 };
 
+/// The text of an argument; empty until it is parsed, and when it was not given.
+using argument_text = std::shared_ptr<std::string>;
+[[nodiscard]] argument_text positional(CLI::App* sub, const std::string& name, bool required = true);
+
 /// `WORKSPACE:/path`, split at the first ':'.
 struct remote_path {
   std::string workspace;

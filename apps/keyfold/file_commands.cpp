@@ -9,14 +9,6 @@
 namespace keyfold::apps {
 namespace {
 
-using text = std::shared_ptr<std::string>;
-
-text positional(CLI::App* sub, const std::string& name) {
-  auto value = std::make_shared<std::string>();
-  sub->add_option(name, *value)->required();
-  return value;
-}
-
 /// Runs `act` with the parsed WORKSPACE:/path, or fails with wrong usage.
 template <class Act>
 void with_remote(commander& c, const std::string& argument, Act act) {
@@ -32,7 +24,7 @@ void print_list(const json& list) {
   print_table({"KIND", "SIZE", "CHANGED", "STATE", "NAME"}, rows);
 }
 
-text version_option(CLI::App* sub) {
+argument_text version_option(CLI::App* sub) {
   auto value = std::make_shared<std::string>();
   sub->add_option("--version", *value, "An earlier version, as `workspace history` says");
   return value;

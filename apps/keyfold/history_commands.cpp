@@ -7,15 +7,6 @@
 namespace keyfold::apps {
 namespace {
 
-using text = std::shared_ptr<std::string>;
-
-text positional(CLI::App* sub, const std::string& name, bool required) {
-  auto value = std::make_shared<std::string>();
-  auto* option = sub->add_option(name, *value);
-  if (required) option->required();
-  return value;
-}
-
 /// `W` and `/PATH`, `W` and `PATH`, or `W:/PATH` alone. No path: the root.
 expected<remote_path> place_of(const std::string& workspace, const std::string& path) {
   if (workspace.find(':') != workspace.npos) {

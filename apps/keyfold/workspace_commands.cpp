@@ -7,15 +7,6 @@
 namespace keyfold::apps {
 namespace {
 
-using text = std::shared_ptr<std::string>;
-
-text positional(CLI::App* sub, const std::string& name, bool required = true) {
-  auto value = std::make_shared<std::string>();
-  auto* option = sub->add_option(name, *value);
-  if (required) option->required();
-  return value;
-}
-
 void print_workspaces(const json& list) {
   std::vector<std::vector<std::string>> rows;
   for (const auto& w : list)
@@ -44,7 +35,7 @@ std::string linked_devices(const json& replicas) {
          std::to_string(whole) + " with everything";
 }
 
-void print_status(const json& document) {
+void print_workspace_status(const json& document) {
   for (const auto& w : document.is_array() ? document : json::array({document})) {
     const auto& pending = w["pending"];
     std::cout << cell(w["workspace"]) << ": " << cell(w["state"])
@@ -133,7 +124,7 @@ void add_workspace_commands(commander& c) {
   status->callback([=, &c] {
     json parameters{{"all", *all}};
     if (status->count("WORKSPACE") > 0) parameters["workspace"] = *w;
-    c.call("status", parameters, print_status);
+    c.call("status", parameters, print_workspace_status);
   });
   auto* sync = c.app().add_subcommand("sync", "Wait until all changes known now are exchanged");
   const auto sw = positional(sync, "WORKSPACE");

@@ -19,13 +19,6 @@ struct index::judged {
 
 namespace {
 
-verdict invalid(errc reason) {
-  verdict out;
-  out.standing = standing::invalid;
-  out.reason = reason;
-  return out;
-}
-
 operation_order order_of(const entry& e) {
   return {e.header.lamport, e.header.device, e.header.generation, e.header.seq, e.hash, 0};
 }

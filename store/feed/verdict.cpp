@@ -5,13 +5,6 @@
 namespace keyfold::feed {
 namespace {
 
-verdict invalid(errc reason) {
-  verdict out;
-  out.standing = standing::invalid;
-  out.reason = reason;
-  return out;
-}
-
 bool has_prev(const header& h) {
   return h.seq.value != 0;
 }

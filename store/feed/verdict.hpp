@@ -25,6 +25,12 @@ struct verdict {
 
   bool operator==(const verdict&) const = default;
 };
+[[nodiscard]] inline verdict invalid(errc reason) {
+  verdict out;
+  out.standing = standing::invalid;
+  out.reason = reason;
+  return out;
+}
 
 /// What the verdict asks about a held entry.
 struct known_entry {

@@ -4,7 +4,6 @@ namespace keyfold::incident {
 namespace {
 
 constexpr std::uint64_t version = 1;
-constexpr std::size_t max_record_size = ledger::max_body_size + 4096;
 
 template <class... Case>
 struct cases : Case... {

@@ -7,8 +7,7 @@
 namespace keyfold::incident {
 namespace {
 
-constexpr std::uint64_t version = 1;
-constexpr std::size_t max_record_size = ledger::max_body_size + 4096;
+constexpr std::uint64_t proof_version = 1;
 constexpr std::size_t max_records = 180'000;
 
 hash32 hash_of_body(bytes_view body) {
@@ -194,7 +193,7 @@ expected<contents> decode_contents(bytes_view body) {
   KEYFOLD_TRY(auto in, reader::parse(body, {.max_bytes = max_proof_size}));
   in.array(4);
   const auto found = in.uint();
-  if (in.good() && found != version)
+  if (in.good() && found != proof_version)
     return fail(errc::unknown_version, "a file of a later version; update Keyfold");
   const auto what = in.uint();
   const auto proof = in.raw();
@@ -282,7 +281,7 @@ expected<bytes> make_proof(const report& r, const ledger::state& state) {
   if (until.value >= state.size() || until.value >= max_records)
     return fail(errc::ledger_gap, "the ledger here does not reach that far");
   writer body;
-  body.array(4).uint(version).uint(static_cast<std::uint8_t>(r.what));
+  body.array(4).uint(proof_version).uint(static_cast<std::uint8_t>(r.what));
   body.raw(encode_evidence(r.proof)).array(until.value + 1);
   for (ledger_seq seq{0}; seq <= until; seq = seq.next()) body.bin(stripped(*state.record_at(seq)));
   const bytes content = std::move(body).take();

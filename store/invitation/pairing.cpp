@@ -80,12 +80,12 @@ hash32 handshake::commitment_of(party who, const box_public_key& key, const hash
 }
 
 symmetric_key handshake::mac_of(party who, const offer& o) const {
-  bytes input{static_cast<std::uint8_t>(who)};
-  append(input, terms_.token.view());
-  append_u64(input, attempt_);
-  append(input, o.key.encode());
-  append(input, o.commitment.view());
-  return derive(key_of(*terms_.secret), mac_context, input);
+  bytes material{static_cast<std::uint8_t>(who)};
+  append(material, terms_.token.view());
+  append_u64(material, attempt_);
+  append(material, o.key.encode());
+  append(material, o.commitment.view());
+  return derive(key_of(*terms_.secret), mac_context, material);
 }
 
 bytes handshake::commit() const {
@@ -146,13 +146,13 @@ expected<pairing> handshake::take_reveal(bytes_view payload) const {
     return fail(errc::bad_commitment, "the other side did not keep to its commitment");
   KEYFOLD_TRY(const auto shared, shared_secret(key_, theirs.key));
   const auto script = transcript(theirs);
-  secret_buffer input([&] {
+  secret_buffer material([&] {
     bytes out;
     if (with_secret_) append(out, terms_.secret->view());
     append(out, script.view());
     return out;
   }());
-  return pairing(own_, derive(shared, pairing_context, input.view()), script);
+  return pairing(own_, derive(shared, pairing_context, material.view()), script);
 }
 
 }  // namespace keyfold::invitation

@@ -3,7 +3,7 @@
 namespace keyfold::ledger {
 namespace {
 
-constexpr std::uint64_t version = 1;
+constexpr std::uint64_t statement_version = 1;
 constexpr std::size_t max_statement_size = 512;
 
 std::string_view context_of(const statement& s) {
@@ -34,7 +34,7 @@ expected<signed_statement> read_signed(reader& in) {
 
 bytes encode_statement(const statement& s) {
   writer w;
-  w.array(s.nonce ? 8 : 7).uint(version).bin(s.organization).uint(s.term).uint(s.seq);
+  w.array(s.nonce ? 8 : 7).uint(statement_version).bin(s.organization).uint(s.term).uint(s.seq);
   w.bin(s.hash).uint(s.counter).bin(s.incarnation);
   if (s.nonce) w.bin(*s.nonce);
   return std::move(w).take();
@@ -45,7 +45,7 @@ expected<statement> decode_statement(bytes_view data) {
   const auto fields = in.array_up_to(8);
   if (fields < 7) in.break_off();
   const auto found = in.uint();
-  if (in.good() && found != version)
+  if (in.good() && found != statement_version)
     return fail(errc::unknown_version, "a relay's statement of a later version; update Keyfold");
   statement out;
   out.organization = in.id<organization_id>();

@@ -113,7 +113,7 @@ expected<std::string> open_label(const box_key& key, bytes_view box) {
   KEYFOLD_TRY(const auto plain, open_box(label_context, key, box));
   if (!is_plain_text(as_text(plain.view()), max_label_size))
     return fail(errc::bad_label, "a device's label that is no text");
-  return to_string(plain.view());
+  return keyfold::to_string(plain.view());
 }
 
 expected<bytes> seal_workspace_name(const symmetric_key& first_key, workspace_id workspace,
@@ -131,7 +131,7 @@ expected<std::string> open_workspace_name(const symmetric_key& first_key, worksp
               open(derive(first_key, name_context), name_context, workspace.view(), sealed));
   if (!is_plain_text(as_text(plain.view()), max_workspace_name_size, "/:"))
     return fail(errc::bad_workspace_name, "a workspace's name that is no text");
-  return to_string(plain.view());
+  return keyfold::to_string(plain.view());
 }
 
 bytes seal_chunking(const symmetric_key& first_key, workspace_id workspace,

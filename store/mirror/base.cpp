@@ -63,7 +63,7 @@ std::optional<base_row> decode(row_id id, bytes_view data) {
   if (r->uint() != 1) r->break_off();
   out.parent = r->count<row_id>();
   out.name = r->str(255);
-  out.local = to_string(r->bin(255));
+  out.local = keyfold::to_string(r->bin(255));
   out.node = r->id<node_id>();
   out.version = r->id<version_id>();
   out.content = r->id<hash32>();
@@ -77,7 +77,7 @@ std::optional<base_row> decode(row_id id, bytes_view data) {
   f.device = r->uint();
   f.inode = r->uint();
   f.executable = r->boolean();
-  f.target = to_string(r->bin(4096));
+  f.target = keyfold::to_string(r->bin(4096));
   if (!r->finish()) return std::nullopt;
   return out;
 }
@@ -87,10 +87,6 @@ base_row make_root_row() {
   out.node = workspace::root_node;
   out.facts.kind = node_kind::folder;
   return out;
-}
-
-bool is_folder(const base_row& row) {
-  return row.facts.kind == node_kind::folder;
 }
 
 }  // namespace

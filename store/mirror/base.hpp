@@ -37,6 +37,10 @@ struct base_row {
   bool operator==(const base_row&) const = default;
 };
 
+[[nodiscard]] inline bool is_folder(const base_row& row) {
+  return row.facts.kind == node_kind::folder;
+}
+
 /// What is about to come about on disk.
 struct intent {
   base_row row;       ///< as it will be; id 0: a new one, and a folder's inode is not known yet

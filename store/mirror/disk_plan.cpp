@@ -35,9 +35,6 @@ std::optional<shown_item> shown_of(const workspace::shown_entry& entry) {
 
 namespace {
 
-bool is_folder(const base_row& row) {
-  return row.facts.kind == node_kind::folder;
-}
 bool is_folder(const shown_item& item) {
   return item.kind == node_kind::folder;
 }

@@ -36,7 +36,7 @@ void add_folder(dirty_folders& dirty, const local_path& folder) {
   if (dirty.folders.size() > most_dirty_folders) dirty = {{}, true};
 }
 
-bool is_gone(const error& e) {
+bool cannot_be_watched(const error& e) {
   return e.code == errc::not_found || e.code == errc::unsafe_path || e.code == errc::unreadable;
 }
 
@@ -91,7 +91,7 @@ expected<void> watcher::watch_below(const local_path& folder, dirty_folders* dir
     open.pop_back();
     if (left_out_.contains(path)) continue;
     const auto opened = root_->open_folder(path);
-    if (!opened && is_gone(opened.error()) && !path.empty()) continue;
+    if (!opened && cannot_be_watched(opened.error()) && !path.empty()) continue;
     if (!opened) return fail(opened);
     // By the descriptor: a path could lead through a symlink by now.
     const auto link = "/proc/self/fd/" + std::to_string(opened->get());
@@ -107,7 +107,7 @@ expected<void> watcher::watch_below(const local_path& folder, dirty_folders* dir
     watches_[path] = watch;
     if (dirty != nullptr) add_folder(*dirty, path);
     const auto seen = list_folder(*root_, path);
-    if (!seen && is_gone(seen.error())) continue;
+    if (!seen && cannot_be_watched(seen.error())) continue;
     if (!seen) return fail(seen);
     for (const auto& entry : seen->entries)
       if (entry.facts.kind == node_kind::folder) open.push_back(join(path, entry.local));

@@ -5,7 +5,7 @@
 namespace keyfold::object {
 namespace {
 
-constexpr std::size_t row_size = object_id::size + 8;
+constexpr std::size_t cached_row_size = object_id::size + 8;
 
 }  // namespace
 
@@ -34,7 +34,7 @@ expected<void> cache_queue::load(queue& q) {
   const auto prefix = key_of(q.name, {});
   bool first = true;
   return index_.scan(prefix, {}, [&](bytes_view key, bytes_view value) {
-    if (key.size() != prefix.size() + 8 || value.size() != row_size) return true;
+    if (key.size() != prefix.size() + 8 || value.size() != cached_row_size) return true;
     const auto number = read_u64(key.last(8));
     if (std::exchange(first, false)) q.first = number;
     q.bytes += read_u64(value.last(8));
@@ -102,7 +102,7 @@ expected<void> cache_queue::pick_from(queue& q, std::uint64_t enough, std::vecto
         q.first = number + 1;
         changes.insert_or_assign(to_bytes(key), std::nullopt);
         const auto id = object_id::from(value.first(std::min(value.size(), object_id::size)));
-        if (!id || value.size() != row_size) return true;
+        if (!id || value.size() != cached_row_size) return true;
         const auto size = read_u64(value.last(8));
         if (unread_.contains(*id)) {
           append_row(q, *id, size, changes);

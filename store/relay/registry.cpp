@@ -11,18 +11,18 @@ constexpr std::string_view name_context = "keyfold/v1/relay-name";
 constexpr std::string_view token_context = "keyfold/v1/relay-creation-token";
 const bytes identity_key{'k'};
 
-bytes key_of(char part, bytes_view rest) {
+bytes row_key(char part, bytes_view rest) {
   bytes out{static_cast<std::uint8_t>(part)};
   append(out, rest);
   return out;
 }
 
 bytes name_key(std::string_view name) {
-  return key_of('n', hash(name_context, as_bytes(name)).view());
+  return row_key('n', hash(name_context, as_bytes(name)).view());
 }
 
 bytes token_key(const invitation::creation_token& token) {
-  return key_of('t', hash(token_context, token.view()).view());
+  return row_key('t', hash(token_context, token.view()).view());
 }
 
 expected<registered> decode(organization_id id, bytes_view value) {
@@ -68,19 +68,19 @@ expected<identity> load_identity(db::view& state, random_source& random) {
 }
 
 bytes registry::part_of(organization_id id) {
-  return key_of('d', id.view());
+  return row_key('d', id.view());
 }
 
 void registry::put(const registered& r) {
   writer w;
   w.array(4).uint(1).str(r.name).boolean(r.frozen).uint(
       static_cast<std::uint64_t>(r.created.count()));
-  state_.put(key_of('o', r.id.view()), std::move(w).take());
+  state_.put(row_key('o', r.id.view()), std::move(w).take());
 }
 
 std::vector<registered> registry::list() const {
   std::vector<registered> out;
-  state_.scan(key_of('o', {}), {}, [&](bytes_view key, bytes_view value) {
+  state_.scan(row_key('o', {}), {}, [&](bytes_view key, bytes_view value) {
     organization_id id;
     if (key.size() != 1 + organization_id::size) return true;
     std::copy(key.begin() + 1, key.end(), id.value.begin());
@@ -91,7 +91,7 @@ std::vector<registered> registry::list() const {
 }
 
 std::optional<registered> registry::find(organization_id id) const {
-  const auto stored = state_.get(key_of('o', id.view()));
+  const auto stored = state_.get(row_key('o', id.view()));
   if (!stored) return std::nullopt;
   auto row = decode(id, *stored);
   if (!row) return std::nullopt;
@@ -175,10 +175,10 @@ expected<void> registry::begin_move(const move& request, const std::string& addr
   if (find(founding.name))
     return fail(errc::organization_exists, "there is an organization of that name already");
   std::size_t begun = 0;
-  state_.scan(key_of('a', {}), {}, [&](bytes_view, bytes_view) { return ++begun < max_moves; });
+  state_.scan(row_key('a', {}), {}, [&](bytes_view, bytes_view) { return ++begun < max_moves; });
   if (begun >= max_moves || list().size() >= max_organizations)
     return fail(errc::creation_refused, "this relay has as many organizations as it takes");
-  state_.put(key_of('a', request.id.view()), {});
+  state_.put(row_key('a', request.id.view()), {});
   return {};
 }
 
@@ -197,7 +197,7 @@ expected<registry::moved> registry::adopt(const move& request, const std::string
   if (request.records.size() > max_put_records)
     return fail(errc::too_large, "too many records at once");
   if (find(request.id)) return fail(errc::organization_exists, "the organization is here already");
-  if (!state_.get(key_of('a', request.id.view()))) KEYFOLD_CHECK(begin_move(request, address, now));
+  if (!state_.get(row_key('a', request.id.view()))) KEYFOLD_CHECK(begin_move(request, address, now));
   KEYFOLD_TRY(auto* coming, open_move(request.id));
   moved out;
   KEYFOLD_TRY(out.taken, coming->take(request.records));
@@ -213,7 +213,7 @@ expected<registry::moved> registry::adopt(const move& request, const std::string
     return fail(errc::organization_exists, "there is an organization of that name already");
   put({request.id, name, false, now});
   state_.put(name_key(name), request.id.view());
-  state_.erase(key_of('a', request.id.view()));
+  state_.erase(row_key('a', request.id.view()));
   if (request.token) state_.erase(token_key(*request.token));
   moving_.reset();
   return out;
