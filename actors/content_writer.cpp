@@ -63,24 +63,34 @@ expected<void> content_writer::take(object::ingested_object object) {
 }
 
 expected<void> content_writer::store_batch() {
+  KEYFOLD_CHECK(finish_storing());
   if (batch_.empty()) return {};
-  KEYFOLD_CHECK(services_.objects->put(batch_));
-  // Not synced: the index is a cache, and never names an object that is not durable.
-  KEYFOLD_CHECK(services_.store->write(index_changes_, false));
-  if (stored_) {
-    std::vector<object_id> ids;
-    for (const auto& o : batch_) ids.push_back(o.id());
-    stored_(std::move(ids));
-  }
-  batch_.clear();
-  index_changes_.clear();
+  // Shared, since what std::function holds must be copyable.
+  const auto work = std::make_shared<std::packaged_task<expected<void>()>>(
+      [this, batch = std::exchange(batch_, {}),
+       changes = std::exchange(index_changes_, {})]() -> expected<void> {
+        KEYFOLD_CHECK(services_.objects->put(batch));
+        // Not synced: the index is a cache, and never names an object that is not durable.
+        KEYFOLD_CHECK(services_.store->write(changes, false));
+        std::vector<object_id> ids;
+        for (const auto& o : batch) ids.push_back(o.id());
+        if (stored_) stored_(std::move(ids));
+        return {};
+      });
   batch_bytes_ = 0;
+  stored_before_ = work->get_future();
+  storing_.run([work] { (*work)(); });
   return {};
+}
+
+expected<void> content_writer::finish_storing() {
+  return stored_before_.valid() ? stored_before_.get() : expected<void>{};
 }
 
 expected<std::vector<object::ingested_file>> content_writer::flush() {
   KEYFOLD_TRY(auto files, ingest_.flush());
   KEYFOLD_CHECK(store_batch());
+  KEYFOLD_CHECK(finish_storing());
   return files;
 }
 

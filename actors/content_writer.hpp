@@ -3,6 +3,7 @@
 
 #include <condition_variable>
 #include <deque>
+#include <future>
 #include <thread>
 
 #include "actors/interfaces.hpp"
@@ -26,10 +27,11 @@ class work_thread {
   std::jthread thread_;  // last: it uses the others
 };
 
-/// An object::ingest into the local store, sealing on a thread of its own. One thread at a time; blocks on the disk.
+/// An object::ingest into the local store, sealing on a thread of its own and storing on another. One thread at a time;
+/// blocks on the disk.
 class content_writer {
  public:
-  /// Told of objects that have become durable.
+  /// Told of objects that have become durable, on the thread that stores.
   using stored_listener = std::function<void(std::vector<object_id>)>;
   /// `errc::workspace_unknown` or `errc::key_not_held` when this user cannot read the workspace.
   [[nodiscard]] static expected<std::unique_ptr<content_writer>> open(
@@ -44,7 +46,9 @@ class content_writer {
                  std::vector<object::chunk_class> table, const workspace_id& workspace,
                  stored_listener stored);
   expected<void> take(object::ingested_object object);
+  /// Begins to store what has come, when what was begun before is stored.
   expected<void> store_batch();
+  expected<void> finish_storing();
 
   object_services services_;
   stored_listener stored_;
@@ -53,6 +57,8 @@ class content_writer {
   std::vector<object::sealed_object> batch_;
   db::batch index_changes_;
   std::size_t batch_bytes_ = 0;
+  std::future<expected<void>> stored_before_;  ///< of the batch under way, if any
+  work_thread storing_;                        // after what its work uses
   work_thread sealing_;
   object::ingest ingest_;  // last: it refers to all of the above
 };

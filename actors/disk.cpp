@@ -53,12 +53,6 @@ caf::result<stored> store(self_pointer self, const store_object& request) {
 }
 
 /// Copied as well: what waits for its draft may be more than a link lets be unread, and would end it.
-expected<passed_object> check(const check_object& request) {
-  KEYFOLD_TRY(auto object,
-              object::sealed_object::check(request.object, to_bytes(request.data.view())));
-  return std::make_shared<const object::sealed_object>(std::move(object));
-}
-
 disk_actor::behavior_type disk(self_pointer self, std::shared_ptr<object::store> objects,
                                object::origin origin) {
   self->state.objects = std::move(objects);
@@ -66,7 +60,6 @@ disk_actor::behavior_type disk(self_pointer self, std::shared_ptr<object::store>
   return {
       [self](const read_object& request) { return read(self->state, request.object); },
       [self](const store_object& request) { return store(self, request); },
-      [](const check_object& request) { return check(request); },
       [](const make_object& request) { return request.from->make(request.object); },
       [self](const objects_held& request) {
         if (auto noted = self->state.objects->note_held(request.objects); !noted)

@@ -217,12 +217,22 @@ struct want_objects {
   std::vector<object_id> objects;
 };
 
-/// Fetches an object for whoever uses it at once: it is not stored.
+/// Fetches an object for whoever uses it at once: it is neither stored nor checked.
 struct pass_object {
   object_id object;
 };
+/// What came as the object, of which nothing is checked but that it is no larger than one.
+struct passed_object {
+  shared_bytes data;
+  replica::replica_number from{};
+};
+/// What that replica gave are not the bytes of the object's id: another is to be asked.
+struct object_was_wrong {
+  object_id object;
+  replica::replica_number from{};
+};
 /// An object whose bytes are those of its id.
-using passed_object = std::shared_ptr<const object::sealed_object>;
+using made_object = std::shared_ptr<const object::sealed_object>;
 
 struct file_status {
   std::string path;  ///< as the user writes it: /folder/file
@@ -378,12 +388,12 @@ using workspace_actor = caf::typed_actor<
     handles<publish_changes, expected<std::vector<published_change>>>,  // the mirror's changes
     handles<objects_stored>,                                            // upload them ahead
     handles<want_objects, expected<void>>,                              // fetch them
-    handles<pass_object, expected<passed_object>>,                      // fetch, do not store
-    handles<get_ledger, ledger_view>,                                   // what it goes by now
-    handles<get_workspace_status, workspace_status>,                    //
-    handles<get_signed_heads, signed_heads>,                            //
-    handles<get_changes_since, expected<std::vector<bytes>>>,           //
-    handles<sync_now, expected<void>>,                                  //
+    handles<pass_object, expected<passed_object>>, handles<object_was_wrong>,
+    handles<get_ledger, ledger_view>,                          // what it goes by now
+    handles<get_workspace_status, workspace_status>,           //
+    handles<get_signed_heads, signed_heads>,                   //
+    handles<get_changes_since, expected<std::vector<bytes>>>,  //
+    handles<sync_now, expected<void>>,                         //
     handles<set_mirror, expected<void>>, handles<start_mirror_again>,
     handles<answer_brake, expected<void>>, handles<ledger_changed>, handles<replica_online>,
     handles<device_at_relay>, handles<replica_offline>,  // the relay, or another device
@@ -464,10 +474,6 @@ struct store_object {
   object_id object;
   shared_bytes data;
 };
-struct check_object {
-  object_id object;
-  shared_bytes data;
-};
 /// An object that is not in the store, of the files of a mirror (object_maker::may_make() first).
 struct make_object {
   std::shared_ptr<const object_maker> from;
@@ -482,8 +488,7 @@ struct nothing_held {};
 /// Reads and writes objects on a thread of its own; many writes share one sync.
 using disk_actor = caf::typed_actor<handles<read_object, expected<shared_bytes>>,
                                     handles<store_object, expected<void>>,  // verified and durable
-                                    handles<check_object, expected<passed_object>>,  // not stored
-                                    handles<make_object, expected<passed_object>>,   // not stored
+                                    handles<make_object, expected<made_object>>,  // not stored
                                     handles<objects_held>, handles<nothing_held>, handles<tick>>;
 
 // -- greeter and guest: one code exchange ---------------------------------------------------------
@@ -724,6 +729,8 @@ KEYFOLD_MESSAGE(publish_changes)
 KEYFOLD_MESSAGE(objects_stored)
 KEYFOLD_MESSAGE(want_objects)
 KEYFOLD_MESSAGE(pass_object)
+KEYFOLD_MESSAGE(passed_object)
+KEYFOLD_MESSAGE(object_was_wrong)
 KEYFOLD_MESSAGE(get_workspace_status)
 KEYFOLD_MESSAGE(workspace_status)
 KEYFOLD_MESSAGE(get_signed_heads)
@@ -740,7 +747,6 @@ KEYFOLD_MESSAGE(disk_changed)
 KEYFOLD_MESSAGE(index_more)
 KEYFOLD_MESSAGE(read_object)
 KEYFOLD_MESSAGE(store_object)
-KEYFOLD_MESSAGE(check_object)
 KEYFOLD_MESSAGE(make_object)
 KEYFOLD_MESSAGE(objects_held)
 KEYFOLD_MESSAGE(nothing_held)

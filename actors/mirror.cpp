@@ -131,7 +131,8 @@ void passed(self_pointer self, const object_id& object, const expected<passed_ob
     content_lacks(s, came.error());
     return schedule(self, look_again_after);
   }
-  take_passed(s, **came);
+  if (!take_passed(s, object, came->data.view()))
+    self->send(s.workspace, object_was_wrong{object, came->from});
   pass_objects(self);
   if (s.draft_trouble) return schedule(self, look_again_after);
   if (announce_drafts(s) || !s.changed_folders.empty())

@@ -108,8 +108,16 @@ void fill_drafts(mirror_state& s) {
   for_each_draft(s, [&](drafted_file& file) { return fill_one(s, file); });
 }
 
-void take_passed(mirror_state& s, const object::sealed_object& object) {
-  for_each_draft(s, [&](drafted_file& file) { return file.draft.take(object); });
+bool take_passed(mirror_state& s, const object_id& object, bytes_view data) {
+  bool right = true;
+  for_each_draft(s, [&](drafted_file& file) -> expected<void> {
+    auto taken = file.draft.take(object, data);
+    if (taken || taken.error().code != errc::object_mismatch) return taken;
+    right = false;
+    file.to_ask.push_back(object);
+    return {};
+  });
+  return right;
 }
 
 std::optional<object_id> next_to_ask(mirror_state& s) {

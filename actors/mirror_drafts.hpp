@@ -23,8 +23,8 @@ void forget_drafts(mirror_state& s, const std::set<version_id>& met,
 
 /// Copies what the drafts lack and is here: from the files on disk and from stored objects.
 void fill_drafts(mirror_state& s);
-/// Gives the object to all drafts that lack it.
-void take_passed(mirror_state& s, const object::sealed_object& object);
+/// Gives what came as the object to all drafts that lack it; false: it is another's bytes, and is to be asked for again.
+[[nodiscard]] bool take_passed(mirror_state& s, const object_id& object, bytes_view data);
 /// The next object to be asked for, if any.
 [[nodiscard]] std::optional<object_id> next_to_ask(mirror_state& s);
 /// Nobody answers now: what the drafts lack is asked for anew when their folders are planned again.

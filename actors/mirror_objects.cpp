@@ -25,7 +25,7 @@ bool object_maker::may_make(const object_id& object) const {
   return mirror::may_remake(mirror::base(state.view, {}), object);
 }
 
-expected<passed_object> object_maker::make(const object_id& object) const {
+expected<made_object> object_maker::make(const object_id& object) const {
   KEYFOLD_TRY(const auto root, mirror::root::open(folder_));
   committed state(services_, part::mirror, workspace_);
   const mirror::base base(state.view, {});

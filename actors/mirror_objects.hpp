@@ -23,7 +23,7 @@ class object_maker {
   [[nodiscard]] bool may_make(const object_id& object) const;
   /// Reads files, some milliseconds for an object (the actor `disk` is the place), and does not store it. What was
   /// changed on disk since is found out. `errc::not_found` where a byte lacks, or is not in the index yet.
-  [[nodiscard]] expected<passed_object> make(const object_id& object) const;
+  [[nodiscard]] expected<made_object> make(const object_id& object) const;
 
   /// null: the version, or its list of chunks, is not here; or it is not of a file.
   [[nodiscard]] std::shared_ptr<const mirror::version_chunks> chunks_of(

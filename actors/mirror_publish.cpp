@@ -165,9 +165,9 @@ class publisher {
     if (!contents_) {
       KEYFOLD_TRY(const auto ledger, s_.ask<ledger_view>(self_, get_ledger{}));
       KEYFOLD_TRY(contents_, content_writer::open(s_.options.objects, *ledger, s_.options.workspace,
-                                                  [this](std::vector<object_id> objects) {
-                                                    self_->send(s_.workspace,
-                                                                objects_stored{std::move(objects)});
+                                                  [to = s_.workspace](std::vector<object_id> ids) {
+                                                    caf::anon_send(to,
+                                                                   objects_stored{std::move(ids)});
                                                   }));
     }
     auto& into = contents_->ingest();

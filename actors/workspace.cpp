@@ -289,6 +289,7 @@ workspace_actor::behavior_type behavior(workspace_pointer self) {
       },
       [self](const want_objects& r) { return fetch_objects(self, r); },
       [self](const pass_object& r) { return fetch_to_pass(self, r); },
+      [self](const object_was_wrong& told) { was_wrong(self, told); },
       [self](get_ledger) { return state_of(self).ledger.now; },
       [self](const get_workspace_status& r) { return checked(self, status_of(self, r)); },
       [self](const get_signed_heads& r) {

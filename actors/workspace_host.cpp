@@ -137,7 +137,7 @@ class host {
     const auto& s = state_of(self_);
     self_->request(s.disk, caf::infinite, make_object{s.maker, object})
         .then(
-            [later](const expected<passed_object>& made) mutable {
+            [later](const expected<made_object>& made) mutable {
               later.deliver(made ? say(net::object_get_answer{(*made)->size(), {}},
                                        shared_bytes((*made)->data(), *made))
                                  : refused(made.error()));

@@ -183,6 +183,7 @@ void carry_out(workspace_pointer self, const replica::fetch::effects& effects);
                                                         const want_objects& request);
 [[nodiscard]] caf::result<expected<passed_object>> fetch_to_pass(workspace_pointer self,
                                                                  const pass_object& request);
+void was_wrong(workspace_pointer self, const object_was_wrong& told);
 /// Nobody answers now: whoever waits for objects is told.
 void end_wants(workspace_state& s, const error& why);
 

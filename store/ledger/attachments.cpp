@@ -6,7 +6,7 @@
 namespace keyfold::ledger {
 namespace {
 
-constexpr decode_limits limits{.max_bytes = max_attachment_size};
+constexpr decode_limits attachment_limits{.max_bytes = max_attachment_size};
 constexpr std::size_t max_items = 50'000;  // of any list; the size bounds them further
 
 struct placed_head {
@@ -69,7 +69,7 @@ bytes encode_rows(std::vector<key_row> rows) {
 }
 
 expected<std::vector<key_row>> decode_rows(bytes_view data) {
-  KEYFOLD_TRY(auto in, reader::parse(data, limits));
+  KEYFOLD_TRY(auto in, reader::parse(data, attachment_limits));
   std::vector<key_row> out(in.array_up_to(max_items));
   for (std::size_t i = 0; i < out.size() && in.good(); ++i) {
     in.array(2);
@@ -99,7 +99,7 @@ bytes encode_earlier(std::vector<earlier_key> keys) {
 }
 
 expected<std::vector<earlier_key>> decode_earlier(bytes_view data) {
-  KEYFOLD_TRY(auto in, reader::parse(data, limits));
+  KEYFOLD_TRY(auto in, reader::parse(data, attachment_limits));
   std::vector<earlier_key> out(in.array_up_to(max_items));
   for (std::size_t i = 0; i < out.size() && in.good(); ++i) {
     in.array(2);
@@ -133,7 +133,7 @@ expected<bytes> encode_frontier(std::vector<signed_head> heads) {
 }
 
 expected<std::vector<signed_head>> decode_frontier(bytes_view data) {
-  KEYFOLD_TRY(auto in, reader::parse(data, limits));
+  KEYFOLD_TRY(auto in, reader::parse(data, attachment_limits));
   std::vector<signed_head> out(in.array_up_to(max_items));
   for (auto& head : out) {
     in.array(2);
@@ -162,7 +162,7 @@ bytes encode_parts(const frontier_parts& parts) {
 }
 
 expected<frontier_parts> decode_parts(bytes_view data) {
-  KEYFOLD_TRY(auto in, reader::parse(data, limits));
+  KEYFOLD_TRY(auto in, reader::parse(data, attachment_limits));
   frontier_parts out;
   const auto count = in.array_up_to(max_revoked_workspaces);
   for (std::size_t i = 0; i < count && in.good(); ++i) {

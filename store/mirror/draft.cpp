@@ -125,14 +125,20 @@ expected<void> draft::take(const object::clear_chunks& from) {
 }
 
 expected<void> draft::take(const object::sealed_object& object) {
-  const auto at = lacking_.find(object.id());
+  return take(object.id(), object.data());
+}
+
+expected<void> draft::take(const object_id& object, bytes_view data) {
+  const auto at = lacking_.find(object);
   if (at == lacking_.end()) return {};
   std::optional<object::clear_cells> clear;
   for (const auto& p : at->second) {
-    if (!clear || !(clear->key() == p.chunk.key))
-      clear.emplace(p.chunk.key, object.size(), 0, object.data());
-    KEYFOLD_TRY(const auto plaintext, clear->open(p.chunk));
-    KEYFOLD_CHECK(write(p, plaintext));
+    if (!clear || !(clear->key() == p.chunk.key)) clear.emplace(p.chunk.key, data.size(), 0, data);
+    const auto plaintext = clear->open(p.chunk);
+    if (!plaintext && !object::sealed_object::check(object, to_bytes(data)))
+      return fail(errc::object_mismatch, "bytes that are not those of the object's id");
+    if (!plaintext) return fail(plaintext);
+    KEYFOLD_CHECK(write(p, *plaintext));
   }
   lacking_.erase(at);
   return {};

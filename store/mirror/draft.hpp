@@ -25,6 +25,9 @@ class draft {
   [[nodiscard]] expected<void> take(const object::clear_chunks& from);
   /// Writes what lacks and lies in the object. Errors of object::clear_cells::open where it does not hold its chunks.
   [[nodiscard]] expected<void> take(const object::sealed_object& object);
+  /// The same of bytes that came as that object. Each chunk is checked by its seal and its hash, which say as much as the
+  /// object's id, so that this is asked only where they do not fit: `errc::object_mismatch` when it is another's.
+  [[nodiscard]] expected<void> take(const object_id& object, bytes_view data);
 
   [[nodiscard]] bool is_complete() const { return lacking_.empty(); }
   [[nodiscard]] bool lacks(const object_id& id) const { return lacking_.contains(id); }

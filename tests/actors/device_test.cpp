@@ -194,7 +194,7 @@ TEST_CASE("an object is made again of a mirror's files, by another actor than th
       std::make_shared<const object_maker>(w.services, w.workspace, mirror.path().string());
   REQUIRE(w.until([&] { return maker->may_make(*object); }));
   const auto kept = w.services.objects->get(*object).value();
-  const auto made = w.ask<expected<passed_object>>(facts.disk, make_object{maker, *object}).value();
+  const auto made = w.ask<expected<made_object>>(facts.disk, make_object{maker, *object}).value();
   REQUIRE(made);
   CHECK((*made)->id() == *object);
   REQUIRE(kept);
@@ -202,8 +202,7 @@ TEST_CASE("an object is made again of a mirror's files, by another actor than th
   CHECK_FALSE(maker->may_make(w.org.random().id<object_id>()));
 
   std::ofstream(mirror / "letter.txt") << "Dear Carol,";
-  const auto edited =
-      w.ask<expected<passed_object>>(facts.disk, make_object{maker, *object}).value();
+  const auto edited = w.ask<expected<made_object>>(facts.disk, make_object{maker, *object}).value();
   REQUIRE_FALSE(edited);
   CHECK(edited.error().code == errc::not_found);
   CHECK(w.until([&] { return !maker->may_make(*object); }));

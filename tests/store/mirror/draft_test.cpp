@@ -118,6 +118,32 @@ TEST_CASE(
   CHECK(d.lacks(c.chunks.back().object));
 }
 
+TEST_CASE("bytes that are not the object's are told from a content that names the wrong ones") {
+  coming c;
+  auto d = c.open();
+  const auto id = c.chunks.back().object;
+  const auto right = to_bytes(c.object(id).data());
+  auto wrong = right;
+  SECTION("a bit flipped") {
+    wrong[70'000] ^= 1;
+  }
+  SECTION("another object") {
+    wrong = to_bytes(c.object(c.chunks.front().object).data());
+  }
+  SECTION("too short for one") {
+    wrong.resize(5);
+  }
+  SECTION("nothing") {
+    wrong.clear();
+  }
+  CHECK(code_of(d.take(id, wrong)) == errc::object_mismatch);
+  CHECK(d.lacks(id));
+  get(d.take(id, right));
+  CHECK_FALSE(d.lacks(id));
+  c.fill(d);
+  c.check_placed(d);
+}
+
 TEST_CASE("a draft that the disk has no room for is refused before anything is fetched") {
   coming c;
   auto many = c.chunks;
