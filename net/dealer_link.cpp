@@ -10,7 +10,7 @@ constexpr int watched = ZMQ_EVENT_CONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
 constexpr int messages_a_turn = 64;
 constexpr instant stood{10'000};  ///< a link that stood so long was no failure
 
-error error_of(int event) {
+error error_of(int event, bool was_up) {
   switch (event) {
     case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
       return {errc::key_refused, "the other end does not admit this device's key"};
@@ -20,7 +20,8 @@ error error_of(int event) {
     case ZMQ_EVENT_CLOSED:
       return {errc::cannot_connect, "nobody answers there"};
     default:
-      return {errc::disconnected, "the connection was lost"};
+      if (was_up) return {errc::disconnected, "the connection was lost"};
+      return {errc::cannot_connect, "the connection was closed before it could be used"};
   }
 }
 
@@ -134,7 +135,9 @@ void dealer_link::read_events(instant now) {
     } else if (event->what != ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
       connection_->below.went(connection_->fd);
       const auto refused = connection_->way ? connection_->way->failure() : std::nullopt;
-      if (!lost_) lost_ = refused ? error{errc::cannot_connect, *refused} : error_of(event->what);
+      if (!lost_)
+        lost_ = refused ? error{errc::cannot_connect, *refused}
+                        : error_of(event->what, state_ == state::up);
     } else if (state_ == state::connecting) {
       state_ = state::up;
       since_ = now;
