@@ -174,7 +174,9 @@ void relay_node::distort(node_number to, std::vector<bytes>& entries) {
 }
 
 void relay_node::back_up() {
-  if (core_ && !is_behind()) backup_.emplace(backup{database.contents(), objects, core_->ledger()});
+  // What is not committed stands in the ledger, but in no copy of the database.
+  if (core_ && !is_behind() && transaction_->empty())
+    backup_.emplace(backup{database.contents(), objects, core_->ledger()});
 }
 
 /// Some device holds every record that would be lost, whole, and is one that the restored relay lets in.
@@ -223,7 +225,9 @@ struct relay_node::handler {
         link, q.from, q.of_workspace ? std::optional(r.world_.workspace) : std::nullopt, q.max);
     if (!pulled) return refuse(pulled.error());
     if (r.lies.hides_ledger) pulled->records.clear();
-    r.reply(link, id, sim::records{std::move(pulled->records), pulled->head, r.core_->lacks(), pulled->readable});
+    r.reply(
+        link, id,
+        sim::records{std::move(pulled->records), pulled->head, r.core_->lacks(), pulled->readable});
   }
   void operator()(const sim::put_records& q) {
     auto done = r.core_->put(link, q.list);
