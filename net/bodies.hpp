@@ -130,8 +130,8 @@ struct ledger_lack {
 /// Of a pull, with the list of records as bulk when there are any; and of a put.
 struct ledger_pull_answer {
   ledger_seq head;
-  std::uint64_t count = 0;             ///< records given; or, of a put, taken
-  std::vector<ledger_lack> lacking{};  ///< by who answers
+  std::uint64_t count = 0;               ///< records given; or, of a put, taken
+  std::vector<ledger_lack> lacking{};    ///< by who answers
   std::vector<workspace_id> readable{};  ///< by who asks; of a pull that ends with the head
   static auto fields(auto& self) {
     return layout(self.head, self.count, at_most(self.lacking, max_lacking_scopes),

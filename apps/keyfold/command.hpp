@@ -54,7 +54,8 @@ class commander {
 
 /// The text of an argument; empty until it is parsed, and when it was not given.
 using argument_text = std::shared_ptr<std::string>;
-[[nodiscard]] argument_text positional(CLI::App* sub, const std::string& name, bool required = true);
+[[nodiscard]] argument_text positional(CLI::App* sub, const std::string& name,
+                                       bool required = true);
 
 /// `WORKSPACE:/path`, split at the first ':'.
 struct remote_path {

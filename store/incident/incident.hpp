@@ -86,7 +86,8 @@ inline constexpr std::size_t max_noted = 64;
 inline constexpr std::size_t max_past = 256;
 inline constexpr std::size_t max_seen_size = 64 * 1024;
 inline constexpr std::size_t max_evidence_size = 512 * 1024;
-inline constexpr std::size_t max_record_size = ledger::max_body_size + 4096;  ///< without attachments
+inline constexpr std::size_t max_record_size =
+    ledger::max_body_size + 4096;  ///< without attachments
 
 /// One incident, as it is kept.
 struct report {

@@ -197,7 +197,8 @@ expected<registry::moved> registry::adopt(const move& request, const std::string
   if (request.records.size() > max_put_records)
     return fail(errc::too_large, "too many records at once");
   if (find(request.id)) return fail(errc::organization_exists, "the organization is here already");
-  if (!state_.get(row_key('a', request.id.view()))) KEYFOLD_CHECK(begin_move(request, address, now));
+  if (!state_.get(row_key('a', request.id.view())))
+    KEYFOLD_CHECK(begin_move(request, address, now));
   KEYFOLD_TRY(auto* coming, open_move(request.id));
   moved out;
   KEYFOLD_TRY(out.taken, coming->take(request.records));

@@ -316,8 +316,9 @@ void device::pull_for(node_number from, const sim::pull_ledger& what,
   auto pulled = ledger::pull_for(running_->ledger.now()->state, admitted(from)->user, what.from,
                                  what.of_workspace ? std::optional(world_.workspace) : std::nullopt,
                                  what.max);
-  reply(pulled ? answer(sim::records{std::move(pulled->records), pulled->head, {}, pulled->readable})
-               : answer(sim::refused{pulled.error(), {}}));
+  reply(pulled
+            ? answer(sim::records{std::move(pulled->records), pulled->head, {}, pulled->readable})
+            : answer(sim::refused{pulled.error(), {}}));
 }
 
 }  // namespace keyfold::sim
