@@ -78,13 +78,14 @@ expected<void> content_writer::store_batch() {
         return {};
       });
   batch_bytes_ = 0;
-  stored_before_ = work->get_future();
+  being_stored_ = work->get_future();
   storing_.run([work] { (*work)(); });
   return {};
 }
 
 expected<void> content_writer::finish_storing() {
-  return stored_before_.valid() ? stored_before_.get() : expected<void>{};
+  if (being_stored_.valid()) stored_before_ = being_stored_.get();
+  return stored_before_;
 }
 
 expected<std::vector<object::ingested_file>> content_writer::flush() {

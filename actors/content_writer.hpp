@@ -28,7 +28,7 @@ class work_thread {
 };
 
 /// An object::ingest into the local store, sealing on a thread of its own and storing on another. One thread at a time;
-/// blocks on the disk.
+/// blocks on the disk. Once storing has failed all else fails with it: files that ended may name what was lost.
 class content_writer {
  public:
   /// Told of objects that have become durable, on the thread that stores.
@@ -57,7 +57,8 @@ class content_writer {
   std::vector<object::sealed_object> batch_;
   db::batch index_changes_;
   std::size_t batch_bytes_ = 0;
-  std::future<expected<void>> stored_before_;  ///< of the batch under way, if any
+  std::future<expected<void>> being_stored_;  ///< of the batch under way, if any
+  expected<void> stored_before_;
   work_thread storing_;                        // after what its work uses
   work_thread sealing_;
   object::ingest ingest_;  // last: it refers to all of the above

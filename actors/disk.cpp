@@ -52,7 +52,6 @@ caf::result<stored> store(self_pointer self, const store_object& request) {
   return answer;
 }
 
-/// Copied as well: what waits for its draft may be more than a link lets be unread, and would end it.
 disk_actor::behavior_type disk(self_pointer self, std::shared_ptr<object::store> objects,
                                object::origin origin) {
   self->state.objects = std::move(objects);

@@ -5,6 +5,9 @@
 #include "actors/organization_state.hpp"
 
 namespace keyfold::actors {
+
+static_assert(ledger::max_readable_told <= net::max_readable_scopes);
+static_assert(relay::max_lacking_scopes <= net::max_lacking_scopes);
 namespace {
 
 net::feed_position position_of(const feed::feed_head& h) {

@@ -70,8 +70,7 @@ void take_fetched(workspace_pointer self, replica::replica_number from, const ob
                   const shared_bytes& data) {
   auto& s = state_of(self);
   if (s.passing.contains(object)) {
-    if (data.size() > object::max_object_size)
-      return carry_out(self, s.fetch.got(from, object, false));
+    if (data.size() > object::max_object_size) return was_wrong(self, {object, from});
     // A copy: the message that it came in counts as unread while anybody holds it.
     pass_on(s, object, passed_object{shared_bytes(to_bytes(data.view())), from});
     if (!is_wanted_here(s, object)) {
@@ -96,6 +95,11 @@ void get_object(workspace_pointer self, const replica::get_object& wanted) {
 }
 
 }  // namespace
+
+void was_wrong(workspace_pointer self, const object_was_wrong& told) {
+  spdlog::warn("object {}: bytes that are not those of its id", to_text(told.object));
+  carry_out(self, state_of(self).fetch.got(told.from, told.object, false));  // another may have it
+}
 
 void end_wants(workspace_state& s, const error& why) {
   for (auto& want : std::exchange(s.wants, {})) want.answer.deliver(done(tl::unexpected(why)));
@@ -126,11 +130,6 @@ caf::result<done> fetch_objects(workspace_pointer self, const want_objects& requ
   s.wants.push_back(std::move(want));
   for (const auto& object : missing) carry_out(self, s.fetch.want(object, expected_object_size, 1));
   return answer;
-}
-
-void was_wrong(workspace_pointer self, const object_was_wrong& told) {
-  spdlog::warn("object {}: bytes that are not those of its id", to_text(told.object));
-  carry_out(self, state_of(self).fetch.got(told.from, told.object, false));
 }
 
 caf::result<expected<passed_object>> fetch_to_pass(workspace_pointer self,

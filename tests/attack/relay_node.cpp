@@ -153,7 +153,9 @@ net::message relay_node::answer(relay::session_number from, const box_public_key
       if (!r) return refusal(m, r.error());
       return say_or_refuse(
           m, core->pull(from, r->from, r->workspace, r->max), [&](const auto& got) {
-            return net::make_reply(id_of, answer_of(*core, got.head, got.records.size()),
+            auto said = answer_of(*core, got.head, got.records.size());
+            said.readable = got.readable;
+            return net::make_reply(id_of, said,
                                    got.records.empty() ? bytes{} : net::encode_list(got.records));
           });
     }

@@ -125,6 +125,8 @@ TEST_CASE("fields beyond their limits are malformed") {
   CHECK(refused(refusal{std::string(max_code + 1, 'x'), "", {}}));
   CHECK(refused(refusal{"", std::string(max_text + 1, 'x'), {}}));
   CHECK(refused(refusal{"", "", bytes(max_detail + 1)}));
+  CHECK(refused(ledger_pull_answer{{}, 0, std::vector<ledger_lack>(max_lacking_scopes + 1)}));
+  CHECK(refused(ledger_pull_answer{{}, 0, {}, std::vector<workspace_id>(max_readable_scopes + 1)}));
   CHECK(refused(subscribe{board, std::vector<feed_position>(max_frontier + 1)}));
   CHECK(refused(object_have{board, std::vector<object_id>(max_object_ids + 1)}));
   CHECK(refused(conduit_send{token, 1, bytes(max_conduit_payload + 1)}));
@@ -133,6 +135,11 @@ TEST_CASE("fields beyond their limits are malformed") {
 TEST_CASE("bodies at their limits fit into a frame") {
   CHECK(check_message(make_message(subscribe{board, std::vector<feed_position>(max_frontier)}, 1)));
   CHECK(check_message(make_message(object_have{board, std::vector<object_id>(max_object_ids)}, 1)));
+  const ledger_pull_answer pulled{{},
+                                  0,
+                                  std::vector<ledger_lack>(max_lacking_scopes, {board, {}}),
+                                  std::vector<workspace_id>(max_readable_scopes)};
+  CHECK(check_message(make_reply(1, pulled)));
   const auto missing = encode(missing_entries{std::vector<entry_hash>(max_missing)});
   CHECK(missing.size() <= max_detail);
   CHECK(check_message(make_refusal(1, {"lacks_entries", "", bytes(max_detail)})));
