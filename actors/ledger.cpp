@@ -63,10 +63,10 @@ struct ledger_actor_state {
   std::optional<ledger_seq> withheld_directory;  ///< where it did not give rows of the directory
   std::shared_ptr<incident::book> incidents;
   std::set<ledger_seq> refusals_told;
-  net::ledger_pull_answer said;        ///< by it, of itself
-  std::vector<workspace_id> readable;  ///< by this user, it said
-  ledger::forward forward;             ///< what the relay was given
-  bool forked = false;                 ///< there are receipts for another line than ours
+  net::ledger_pull_answer said;     ///< by it, of itself
+  std::set<workspace_id> readable;  ///< by this user, it said
+  ledger::forward forward;          ///< what the relay was given
+  bool forked = false;              ///< there are receipts for another line than ours
 };
 
 using self_pointer = ledger_actor::stateful_pointer<ledger_actor_state>;
@@ -174,8 +174,8 @@ expected<void> take(self_pointer self, const ledger::record& record) {
 /// Takes the records of an answer.
 expected<void> take_all(self_pointer self, const net::answer_or_failure& got) {
   KEYFOLD_TRY(self->state.said, read_answer<net::ledger_pull_answer>(got));
-  if (!self->state.said.readable.empty())
-    self->state.readable = std::move(self->state.said.readable);
+  if (const auto& told = self->state.said.readable; !told.empty())
+    self->state.readable = {told.begin(), told.end()};  // in place of an earlier word: bounded
   if (self->state.said.count == 0 || got->bulk.empty()) return {};
   KEYFOLD_TRY(const auto list, net::decode_list(got->bulk.view()));
   const auto taken = [&]() -> expected<void> {

@@ -7,6 +7,8 @@
 // value.
 #pragma once
 
+#include <set>
+
 #include "store/ledger/attachments.hpp"
 #include "store/ledger/incident.hpp"
 #include "store/ledger/receipt.hpp"
@@ -94,7 +96,7 @@ class state final : public view {
   /// Workspaces of which the user should have bodies, keys or frontiers that are not held: pull these. `readable`: where
   /// he may read, by what a replica says.
   [[nodiscard]] std::vector<workspace_id> lacking_bodies(
-      user_id user, const std::vector<workspace_id>& readable = {}) const;
+      user_id user, const std::set<workspace_id>& readable = {}) const;
   /// The first about the workspace of which the body, rows, keys or frontier lack: pull from there on.
   [[nodiscard]] std::optional<ledger_seq> first_lacking(workspace_id workspace) const;
   /// The user may write there now, as far as this ledger can tell: `errc::update_needed`,

@@ -121,13 +121,12 @@ std::optional<ledger_seq> state::missing_body(workspace_id workspace) const {
 }
 
 std::vector<workspace_id> state::lacking_bodies(user_id user,
-                                                const std::vector<workspace_id>& readable) const {
+                                                const std::set<workspace_id>& readable) const {
   const auto* self = organization_->user(user);
   if (self == nullptr || self->revoked) return {};
   std::vector<workspace_id> out;
   for (const auto& [id, scope] : scopes_)
-    if (first_lacking(scope) &&
-        (is_meant_for(scope, *self) || std::ranges::find(readable, id) != readable.end()))
+    if (first_lacking(scope) && (is_meant_for(scope, *self) || readable.contains(id)))
       out.push_back(id);
   return out;
 }

@@ -108,7 +108,7 @@ void ledger_shell::request(sim::request what, const std::function<void()>& next)
     const auto* given = std::get_if<records>(&got);
     if (given == nullptr) return end_pull(false);
     said_ = *given;
-    if (!given->readable.empty()) readable_ = given->readable;
+    if (const auto& told = given->readable; !told.empty()) readable_ = {told.begin(), told.end()};
     const auto life = of_.lives;
     const auto taken = take_all(given->list);
     if (!of_.runs() || of_.lives != life) return;  // it has begun again

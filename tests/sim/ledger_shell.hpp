@@ -3,6 +3,7 @@
 #pragma once
 
 #include <deque>
+#include <set>
 
 #include "store/ledger/author.hpp"
 #include "store/ledger/forward.hpp"
@@ -74,7 +75,7 @@ class ledger_shell {
   ledger_view current_;
   std::deque<pull> pulls_;
   std::set<workspace_id> withheld_;
-  std::vector<workspace_id> readable_;
+  std::set<workspace_id> readable_;
   sim::records said_;  ///< by the replica, of itself
   ledger::forward forward_;
   std::set<ledger_seq> refusals_told_;

@@ -225,10 +225,10 @@ TEST_CASE("who got the grant of a role without its body learns from the replica 
   const auto nothing_new = pull_from(bobs.head()->seq.next(), {});
   CHECK(nothing_new.records.empty());
   CHECK(nothing_new.readable == std::vector{o.papers});
-  CHECK(bobs.lacking_bodies(o.bob.user, nothing_new.readable) == std::vector{o.papers});
+  CHECK(bobs.lacking_bodies(o.bob.user, {o.papers, workspace_id{}}) == std::vector{o.papers});
   take(pull_from(*bobs.first_lacking(o.papers), o.papers));
   CHECK(bobs.role_at(o.papers, o.bob.user, bobs.head()->seq) == role::reader);
-  CHECK(bobs.lacking_bodies(o.bob.user, nothing_new.readable).empty());
+  CHECK(bobs.lacking_bodies(o.bob.user, {o.papers}).empty());
   // A part of the ledger does not say it, nor is it said to who may read nothing.
   CHECK(pull_for(o.state, o.bob.user, ledger_seq{0}, {}, 1)->readable.empty());
   CHECK(pull_for(o.state, o.carol.user, ledger_seq{0}, {}, 100)->readable.empty());
